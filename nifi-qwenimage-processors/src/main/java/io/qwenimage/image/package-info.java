@@ -1,0 +1,2 @@
+/** Pictures: decoding, encoding, resizing and metadata. */
+package io.qwenimage.image;

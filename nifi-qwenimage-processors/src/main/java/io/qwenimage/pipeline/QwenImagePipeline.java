@@ -1,0 +1,45 @@
+package io.qwenimage.pipeline;
+
+import io.qwenimage.backend.Cancellation;
+import io.qwenimage.image.RgbImage;
+
+/**
+ * Text to image in three durable stages, each from a bundle to a bundle; the only entry to the engine. Components are
+ * loaded when a stage first needs them. Safe for use by several threads; how many run at once is the caller's affair.
+ *
+ * <p>All stages throw {@link DataException} for a fault of the input,
+ * {@link io.qwenimage.backend.ResourceExhaustedException} for a lack of memory,
+ * {@link io.qwenimage.weights.WeightException} for a damaged model folder and
+ * {@link java.util.concurrent.CancellationException} when the work was called off.
+ */
+public interface QwenImagePipeline extends AutoCloseable {
+    /** What is known of the model. */
+    ModelCard card();
+
+    /**
+     * Encodes a prompt, and a negative prompt if there is one.
+     *
+     * @return a bundle with {@code prompt_embeds [n, d]} and, with a negative prompt, {@code negative_prompt_embeds
+     *         [m, d]}, F32
+     */
+    Bundle encodeText(TextRequest request, Cancellation cancellation);
+
+    /**
+     * Denoises seeded noise under the guidance of the bundle's embeddings.
+     *
+     * @param bundle what {@link #encodeText} made
+     * @return a bundle with {@code latents [16, h/8, w/8]}, F32, and the request's values in its metadata
+     */
+    Bundle denoise(Bundle bundle, DenoiseRequest request, StepListener listener, Cancellation cancellation);
+
+    /**
+     * Decodes latents.
+     *
+     * @param bundle what {@link #denoise} made
+     */
+    RgbImage decode(Bundle bundle, Cancellation cancellation);
+
+    /** Frees the model's weights. */
+    @Override
+    void close();
+}
