@@ -1,0 +1,26 @@
+package io.qwenimage.nifi.services;
+
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.Cancellation;
+
+/**
+ * A hold on a device. While it is open the device's native memory stays, even if its service is disabled or a processor
+ * terminated; the last lease to close frees it.
+ */
+public interface DeviceLease extends AutoCloseable {
+    /** The device's operations, valid until this lease is closed. */
+    Backend backend();
+
+    /**
+     * Waits in the device's queue, first come first served, for the right to compute.
+     *
+     * @param cancellation asked several times a second while waiting
+     * @return to be closed when the computation is done
+     * @throws java.util.concurrent.CancellationException if the work was called off or the thread interrupted
+     */
+    DevicePermit permit(Cancellation cancellation);
+
+    /** Lets go of the device; a second call does nothing. */
+    @Override
+    void close();
+}

@@ -1,0 +1,34 @@
+package io.qwenimage.nifi.services.standard;
+
+import org.apache.nifi.components.DescribedValue;
+
+/** Where a model comes from. */
+public enum ModelSource implements DescribedValue {
+    EMBEDDED_DEMO("Embedded Demo", "A very small model that comes with the processors: needs no download and shows that "
+            + "a flow works; its pictures are small"),
+    FOLDER("Folder", "A folder in the layout that diffusers saves and Hugging Face publishes: model_index.json beside "
+            + "tokenizer, text_encoder, transformer, vae and scheduler");
+
+    private final String displayName;
+    private final String description;
+
+    ModelSource(final String displayName, final String description) {
+        this.displayName = displayName;
+        this.description = description;
+    }
+
+    @Override
+    public String getValue() {
+        return name();
+    }
+
+    @Override
+    public String getDisplayName() {
+        return displayName;
+    }
+
+    @Override
+    public String getDescription() {
+        return description;
+    }
+}

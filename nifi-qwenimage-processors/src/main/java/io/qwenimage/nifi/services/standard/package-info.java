@@ -1,0 +1,2 @@
+/** The implementations of the controller services. */
+package io.qwenimage.nifi.services.standard;
