@@ -11,7 +11,7 @@ import io.qwenimage.tensor.Tensor;
  */
 public interface Arena extends AutoCloseable {
     /**
-     * Opens an arena within this one; it must be closed before this one is.
+     * Opens an arena within this one; closing this one closes it too.
      *
      * @param purpose appears in messages about memory, for instance "transformer block"
      */

@@ -1,0 +1,25 @@
+package io.qwenimage.model.qwen25vl;
+
+import io.qwenimage.backend.Arena;
+import io.qwenimage.backend.Backend;
+import io.qwenimage.nn.Linear;
+import io.qwenimage.nn.ModuleScope;
+import io.qwenimage.tensor.Tensor;
+
+/** The gated feed-forward layer, {@code Qwen2MLP} of transformers; SwiGLU of arXiv 2002.05202. */
+record Qwen25VlMlp(Backend backend, Linear gateProj, Linear upProj, Linear downProj) {
+    static Qwen25VlMlp load(final ModuleScope scope, final Qwen25VlTextConfig config) {
+        final int hidden = config.hiddenSize();
+        final int intermediate = config.intermediateSize();
+        return new Qwen25VlMlp(scope.backend(),
+                Linear.withoutBias(scope.sub("gate_proj"), hidden, intermediate),
+                Linear.withoutBias(scope.sub("up_proj"), hidden, intermediate),
+                Linear.withoutBias(scope.sub("down_proj"), intermediate, hidden));
+    }
+
+    /** [L, D], then a sum with the residual [L, D]. */
+    Tensor forward(final Arena arena, final Tensor x, final Tensor residual) {
+        final Tensor gated = backend.swiGlu(arena, gateProj.forward(arena, x), upProj.forward(arena, x));
+        return downProj.forward(arena, gated, residual);
+    }
+}

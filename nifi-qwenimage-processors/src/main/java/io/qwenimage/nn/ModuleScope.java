@@ -1,0 +1,52 @@
+package io.qwenimage.nn;
+
+import io.qwenimage.backend.Arena;
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.WeightRole;
+import io.qwenimage.tensor.HostTensor;
+import io.qwenimage.tensor.Tensor;
+import io.qwenimage.weights.WeightScope;
+import java.util.Objects;
+
+/** Where a module is built: a place in the checkpoint, the backend that runs it, the arena that owns its weights. */
+public final class ModuleScope {
+    private final Backend backend;
+    private final Arena arena;
+    private final WeightScope weights;
+
+    public ModuleScope(final Backend backend, final Arena arena, final WeightScope weights) {
+        this.backend = Objects.requireNonNull(backend);
+        this.arena = Objects.requireNonNull(arena);
+        this.weights = Objects.requireNonNull(weights);
+    }
+
+    /** The backend that runs the module. */
+    public Backend backend() {
+        return backend;
+    }
+
+    /** The scope below a name; dots may separate several steps. */
+    public ModuleScope sub(final String name) {
+        return new ModuleScope(backend, arena, weights.sub(name));
+    }
+
+    /** The scope below an entry of a module list. */
+    public ModuleScope sub(final int index) {
+        return new ModuleScope(backend, arena, weights.sub(index));
+    }
+
+    /** A tensor of this scope as the checkpoint holds it. */
+    public HostTensor stored(final String name, final long... extents) {
+        return weights.tensor(name, extents);
+    }
+
+    /** A tensor of this scope, prepared for its role. */
+    public Tensor weight(final String name, final WeightRole role, final long... extents) {
+        return prepare(stored(name, extents), role);
+    }
+
+    /** Prepares a tensor that was derived from a stored one. */
+    public Tensor prepare(final HostTensor tensor, final WeightRole role) {
+        return backend.weight(arena, tensor, role);
+    }
+}

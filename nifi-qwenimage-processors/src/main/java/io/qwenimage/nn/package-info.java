@@ -1,0 +1,2 @@
+/** Layers: records that hold prepared weights and call the backend. */
+package io.qwenimage.nn;
