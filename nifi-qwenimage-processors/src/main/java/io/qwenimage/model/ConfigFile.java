@@ -232,6 +232,19 @@ public final class ConfigFile {
         return elements(key, "a list of strings").stream().map(element -> toText(key, element)).toList();
     }
 
+    /**
+     * Refuses a value that has the right type but is not one that the model computes.
+     *
+     * @param supported whether the value of the key (or its default) is supported
+     * @param accepted  what is accepted, in words
+     * @throws WeightException if it is not supported; names file, key, value and what is accepted
+     */
+    public void require(final String key, final boolean supported, final String accepted) {
+        if (!supported) {
+            throw refusal(key, accepted);
+        }
+    }
+
     /** A list of strings, or a default if the key is absent. */
     public List<String> stringsAt(final String key, final List<String> otherwise) {
         return has(key) ? stringsAt(key) : List.copyOf(otherwise);

@@ -14,13 +14,26 @@ public final class ModuleScope {
     private final Arena arena;
     private final WeightScope weights;
 
-    public ModuleScope(final Backend backend, final Arena arena, final WeightScope weights) {
-        this.backend = Objects.requireNonNull(backend);
-        this.arena = Objects.requireNonNull(arena);
+    private ModuleScope(final Backend backend, final Arena arena, final WeightScope weights) {
+        this.backend = backend;
+        this.arena = arena;
         this.weights = Objects.requireNonNull(weights);
     }
 
-    /** The backend that runs the module. */
+    /** A scope whose modules are going to run. */
+    public static ModuleScope of(final Backend backend, final Arena arena, final WeightScope weights) {
+        return new ModuleScope(Objects.requireNonNull(backend), Objects.requireNonNull(arena), weights);
+    }
+
+    /**
+     * A scope whose modules never run: building a model in it asks the checkpoint for every name and shape, and
+     * prepares nothing.
+     */
+    public static ModuleScope forInspection(final WeightScope weights) {
+        return new ModuleScope(null, null, weights);
+    }
+
+    /** The backend that runs the module; null in an inspection. */
     public Backend backend() {
         return backend;
     }
@@ -47,6 +60,6 @@ public final class ModuleScope {
 
     /** Prepares a tensor that was derived from a stored one. */
     public Tensor prepare(final HostTensor tensor, final WeightRole role) {
-        return backend.weight(arena, tensor, role);
+        return backend == null ? tensor : backend.weight(arena, tensor, role);
     }
 }

@@ -30,15 +30,15 @@ public record Qwen25VlTextConfig(int vocabSize, int hiddenSize, int intermediate
         root.require("model_type", "qwen2_5_vl".equals(root.stringAt("model_type", "qwen2_5_vl")), "qwen2_5_vl");
         final ConfigFile text = root.has("text_config") ? root.sub("text_config") : root;
         final ConfigFile rope = rope(text);
-        final int heads = text.intAt("num_attention_heads", 64);
-        final int hiddenSize = text.intAt("hidden_size", 8192);
+        final int heads = text.countAt("num_attention_heads", 64);
+        final int hiddenSize = text.countAt("hidden_size", 8192);
         final Qwen25VlTextConfig result = new Qwen25VlTextConfig(
-                text.intAt("vocab_size", 152064),
+                text.countAt("vocab_size", 152064),
                 hiddenSize,
-                text.intAt("intermediate_size", 29568),
-                text.intAt("num_hidden_layers", 80),
+                text.countAt("intermediate_size", 29568),
+                text.countAt("num_hidden_layers", 80),
                 heads,
-                text.intAt("num_key_value_heads", text.has("num_key_value_heads") ? heads : 8),
+                keyValueHeads(text, heads),
                 (float) text.doubleAt("rms_norm_eps", 1e-5),
                 rope.doubleAt("rope_theta", text.doubleAt("rope_theta", DEFAULT_THETA)),
                 rope.intsAt("mrope_section", 16, 24, 24));
@@ -53,6 +53,12 @@ public record Qwen25VlTextConfig(int vocabSize, int hiddenSize, int intermediate
         return hiddenSize / numAttentionHeads;
     }
 
+    /** A null means as many as query heads; an absent key means the default. */
+    private static int keyValueHeads(final ConfigFile text, final int heads) {
+        final boolean isNull = text.keys().contains("num_key_value_heads") && !text.has("num_key_value_heads");
+        return isNull ? heads : text.countAt("num_key_value_heads", 8);
+    }
+
     /** Rotary settings have moved with the years; where there are none, defaults apply. */
     private static ConfigFile rope(final ConfigFile text) {
         if (text.has("rope_parameters")) {
@@ -64,13 +70,9 @@ public record Qwen25VlTextConfig(int vocabSize, int hiddenSize, int intermediate
     private void check(final ConfigFile text) {
         text.require("hidden_act", "silu".equals(text.stringAt("hidden_act", "silu")), "silu");
         text.require("use_sliding_window", !text.booleanAt("use_sliding_window", false), "false");
-        text.require("vocab_size", vocabSize > 0, "a positive number");
-        text.require("num_hidden_layers", numHiddenLayers > 0, "a positive number");
-        text.require("intermediate_size", intermediateSize > 0, "a positive number");
-        text.require("num_attention_heads", numAttentionHeads > 0 && hiddenSize > 0
-                && hiddenSize % (2 * numAttentionHeads) == 0,
+        text.require("num_attention_heads", hiddenSize % (2 * numAttentionHeads) == 0,
                 "a number that divides hidden_size, " + hiddenSize + ", into even heads");
-        text.require("num_key_value_heads", numKeyValueHeads > 0 && numAttentionHeads % numKeyValueHeads == 0,
+        text.require("num_key_value_heads", numAttentionHeads % numKeyValueHeads == 0,
                 "a divisor of num_attention_heads, " + numAttentionHeads);
         text.require("rms_norm_eps", rmsNormEps > 0, "a positive number");
         text.require("rope_theta", ropeTheta > 0, "a positive number");

@@ -25,16 +25,16 @@ public record QwenImageConfig(int patchSize, int inChannels, int outChannels, in
      * @throws io.qwenimage.weights.WeightException if a value is not one that this model computes
      */
     public static QwenImageConfig read(final ConfigFile config) {
-        final int inChannels = config.intAt("in_channels", 64);
-        final int outChannels = config.intAt("out_channels", 16);
+        final int inChannels = config.countAt("in_channels", 64);
+        final boolean sameAsIn = config.keys().contains("out_channels") && !config.has("out_channels");
         final QwenImageConfig result = new QwenImageConfig(
-                config.intAt("patch_size", 2),
+                config.countAt("patch_size", 2),
                 inChannels,
-                outChannels == 0 ? inChannels : outChannels,
-                config.intAt("num_layers", 60),
-                config.intAt("attention_head_dim", 128),
-                config.intAt("num_attention_heads", 24),
-                config.intAt("joint_attention_dim", 3584),
+                sameAsIn ? inChannels : config.countAt("out_channels", 16),
+                config.countAt("num_layers", 60),
+                config.countAt("attention_head_dim", 128),
+                config.countAt("num_attention_heads", 24),
+                config.countAt("joint_attention_dim", 3584),
                 config.intsAt("axes_dims_rope", 16, 56, 56));
         result.check(config);
         return result;
@@ -56,12 +56,8 @@ public record QwenImageConfig(int patchSize, int inChannels, int outChannels, in
             config.require(flag, !config.booleanAt(flag, false), "false: text to image needs none of this");
         }
         config.require("patch_size", patchSize == 2, "2");
-        config.require("num_layers", numLayers > 0, "a positive number");
-        config.require("attention_head_dim", attentionHeadDim > 0 && attentionHeadDim % 2 == 0,
-                "a positive even number");
-        config.require("num_attention_heads", numAttentionHeads > 0, "a positive number");
-        config.require("joint_attention_dim", jointAttentionDim > 0, "a positive number");
-        config.require("in_channels", inChannels > 0 && inChannels == packedOutChannels(),
+        config.require("attention_head_dim", attentionHeadDim % 2 == 0, "an even number");
+        config.require("in_channels", inChannels == packedOutChannels(),
                 "patch_size^2 out_channels = " + packedOutChannels());
         boolean even = axesDimsRope.length == 3;
         int sum = 0;

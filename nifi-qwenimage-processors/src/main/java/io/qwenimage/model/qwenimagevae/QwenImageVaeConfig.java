@@ -1,6 +1,7 @@
 package io.qwenimage.model.qwenimagevae;
 
 import io.qwenimage.model.ConfigFile;
+import java.util.List;
 
 /**
  * The autoencoder's {@code config.json}; defaults are those of {@code AutoencoderKLQwenImage.__init__} of diffusers.
@@ -29,13 +30,13 @@ public record QwenImageVaeConfig(int baseDim, int zDim, int[] dimMult, int numRe
      */
     public static QwenImageVaeConfig read(final ConfigFile config) {
         final QwenImageVaeConfig result = new QwenImageVaeConfig(
-                config.intAt("base_dim", 96),
-                config.intAt("z_dim", 16),
+                config.countAt("base_dim", 96),
+                config.countAt("z_dim", 16),
                 config.intsAt("dim_mult", 1, 2, 4, 4),
-                config.intAt("num_res_blocks", 2),
-                config.doublesAt("attn_scales"),
-                config.booleansAt("temperal_downsample", false, true, true).length,
-                config.intAt("input_channels", 3),
+                config.countAt("num_res_blocks", 2),
+                config.has("attn_scales") ? config.doublesAt("attn_scales") : new double[0],
+                config.booleansAt("temperal_downsample", List.of(false, true, true)).size(),
+                config.countAt("input_channels", 3),
                 config.doublesAt("latents_mean", MEAN),
                 config.doublesAt("latents_std", STD));
         result.check(config);
@@ -48,9 +49,6 @@ public record QwenImageVaeConfig(int baseDim, int zDim, int[] dimMult, int numRe
     }
 
     private void check(final ConfigFile config) {
-        config.require("base_dim", baseDim > 0, "a positive number");
-        config.require("z_dim", zDim > 0, "a positive number");
-        config.require("num_res_blocks", numResBlocks > 0, "a positive number");
         config.require("input_channels", inputChannels == 3, "3");
         boolean positive = true;
         for (final int multiple : dimMult) {
