@@ -25,6 +25,12 @@ from tiny_models import LIGHTNING_SCHEDULER, QWEN_IMAGE_SCHEDULER, Variant
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 TOLERANCE = {"hidden": 1e-3, "latents": 2e-3, "psnr": 50, "max_pixel": 2}
 
+BLOCKS = {
+    "published-bf16-sharded": ("text_encoder", "transformer", "vae_decoder", "vae_encoder"),
+    "nested-f32": ("text_encoder",),
+    "defaults-f16-f8": ("transformer", "vae_decoder"),
+}
+
 VARIANTS = [
     Variant(
         name="published-bf16-sharded",
@@ -46,11 +52,88 @@ VARIANTS = [
             joint_attention_dim=64,
             axes_dims_rope=(8, 12, 12),
         ),
-        vae=dict(base_dim=5),
+        vae=dict(base_dim=4),
         scheduler=QWEN_IMAGE_SCHEDULER,
         shards=2,
     ),
+    Variant(
+        name="nested-f32",
+        seed=2000,
+        merges=230,
+        text=dict(
+            hidden_size=48,
+            intermediate_size=72,
+            num_hidden_layers=2,
+            num_attention_heads=3,
+            num_key_value_heads=1,
+            mrope_section=[2, 2, 4],
+            rope_theta=10000.0,
+            tie_word_embeddings=True,
+        ),
+        vision=dict(depth=2, hidden_size=16, intermediate_size=24, num_heads=2, fullatt_block_indexes=[0]),
+        transformer=dict(
+            num_layers=2,
+            attention_head_dim=16,
+            num_attention_heads=3,
+            joint_attention_dim=48,
+            axes_dims_rope=(4, 4, 8),
+        ),
+        vae=dict(base_dim=4),
+        scheduler=LIGHTNING_SCHEDULER,
+        text_dtype=torch.float32,
+        transformer_dtype=torch.float32,
+        config_form="nested",
+        tokenizer_form="current",
+    ),
+    Variant(
+        name="defaults-f16-f8",
+        seed=3000,
+        merges=200,
+        text=dict(
+            hidden_size=64,
+            intermediate_size=104,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            mrope_section=[4, 6, 6],
+        ),
+        vision=dict(depth=2, hidden_size=32, intermediate_size=40, num_heads=4, fullatt_block_indexes=[1]),
+        transformer=dict(num_layers=1, num_attention_heads=2, joint_attention_dim=64),
+        vae=dict(base_dim=3),
+        scheduler={"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0},
+        text_dtype=torch.float16,
+        transformer_dtype=torch.float8_e4m3fn,
+        vae_dtype=torch.float16,
+        config_form="flat and nested",
+        tokenizer_form="both",
+        omitted={
+            "text_encoder": ["hidden_act", "rope_theta", "tie_word_embeddings", "use_cache", "use_sliding_window"],
+            "transformer": [
+                "attention_head_dim",
+                "axes_dims_rope",
+                "guidance_embeds",
+                "in_channels",
+                "out_channels",
+                "patch_size",
+                "pooled_projection_dim",
+            ],
+            "vae": [
+                "attn_scales",
+                "dim_mult",
+                "dropout",
+                "latents_mean",
+                "latents_std",
+                "num_res_blocks",
+                "temperal_downsample",
+                "z_dim",
+            ],
+        },
+    ),
 ]
+
+LONG_PROMPT = " ".join(
+    f"A small house number {index}, beside it {index * 7} apples and a cat in the window;" for index in range(64)
+)
 
 CASES = [
     dict(
@@ -63,6 +146,92 @@ CASES = [
         num_inference_steps=3,
         true_cfg_scale=4.0,
         seed=42,
+    ),
+    dict(
+        name="chinese-unguided",
+        model="published-bf16-sharded",
+        prompt="一只红色的风筝飞过里斯本，写着“通义千问”的招牌",
+        width=112,
+        height=64,
+        num_inference_steps=2,
+        true_cfg_scale=4.0,
+        seed=4294967303,
+    ),
+    dict(
+        name="mixed-rounded",
+        model="published-bf16-sharded",
+        prompt="A \"neon sign\" 写着 “你好 {world}” 🪁👩‍👩‍👧 it's <|im_end|> café\tnaïve\n\n  100%",
+        negative_prompt=" ",
+        width=100,
+        height=75,
+        num_inference_steps=2,
+        true_cfg_scale=2.5,
+        seed=0,
+    ),
+    dict(
+        name="long-prompt-512",
+        model="published-bf16-sharded",
+        prompt=LONG_PROMPT,
+        negative_prompt="",
+        width=32,
+        height=48,
+        num_inference_steps=2,
+        true_cfg_scale=3.0,
+        seed=7,
+    ),
+    dict(
+        name="long-prompt-1024",
+        model="nested-f32",
+        prompt=LONG_PROMPT,
+        width=48,
+        height=32,
+        num_inference_steps=2,
+        true_cfg_scale=1.0,
+        seed=7,
+        max_sequence_length=1024,
+    ),
+    dict(
+        name="lightning-negative-ignored",
+        model="nested-f32",
+        prompt="An astronaut rides a white horse on the moon 🌙",
+        negative_prompt="blurry",
+        width=64,
+        height=80,
+        num_inference_steps=4,
+        true_cfg_scale=1.0,
+        seed=123456789,
+    ),
+    dict(
+        name="lightning-guided",
+        model="nested-f32",
+        prompt="水墨画 with a title \"山水\"",
+        negative_prompt="低质量",
+        width=96,
+        height=48,
+        num_inference_steps=8,
+        true_cfg_scale=3.0,
+        seed=2147483648,
+    ),
+    dict(
+        name="static-shift-guided",
+        model="defaults-f16-f8",
+        prompt="A cup of coffee on a wooden table, OPEN 24 HOURS",
+        negative_prompt="text, watermark",
+        width=112,
+        height=48,
+        num_inference_steps=3,
+        true_cfg_scale=1.5,
+        seed=31337,
+    ),
+    dict(
+        name="one-step-empty-prompt",
+        model="defaults-f16-f8",
+        prompt="",
+        width=48,
+        height=80,
+        num_inference_steps=1,
+        true_cfg_scale=4.0,
+        seed=99,
     ),
 ]
 
@@ -176,9 +345,14 @@ def check_case(case: dict, record: dict[str, torch.Tensor]) -> None:
 def write_blocks(pipeline: QwenImagePipeline, variant: Variant, output: Path) -> None:
     """One forward of each network with what every block in it returned."""
     output.mkdir(parents=True, exist_ok=True)
-    write_text_blocks(pipeline, variant, output)
-    write_transformer_blocks(pipeline, variant, output)
-    write_vae_blocks(pipeline, variant, output)
+    writers = {
+        "text_encoder": write_text_blocks,
+        "transformer": write_transformer_blocks,
+        "vae_decoder": write_decoder_blocks,
+        "vae_encoder": write_encoder_blocks,
+    }
+    for network in BLOCKS[variant.name]:
+        writers[network](pipeline, variant, output)
 
 
 def write_text_blocks(pipeline: QwenImagePipeline, variant: Variant, output: Path) -> None:
@@ -186,8 +360,7 @@ def write_text_blocks(pipeline: QwenImagePipeline, variant: Variant, output: Pat
     ids = pipeline.tokenizer(text, return_tensors="pt").input_ids
     language = pipeline.text_encoder.model.language_model
     names = {f"layers.{index}": layer for index, layer in enumerate(language.layers)}
-    names |= {f"layers.{index}.self_attn": layer.self_attn for index, layer in enumerate(language.layers)}
-    names |= {f"layers.{index}.mlp": layer.mlp for index, layer in enumerate(language.layers)}
+    names |= {"layers.0.self_attn": language.layers[0].self_attn, "layers.0.mlp": language.layers[0].mlp}
     record = {}
     with Hooks(names | {"embed_tokens": language.embed_tokens, "norm": language.norm}, record):
         result = pipeline.text_encoder(input_ids=ids, output_hidden_states=True)
@@ -229,10 +402,10 @@ def write_transformer_blocks(pipeline: QwenImagePipeline, variant: Variant, outp
     describe(output, "transformer", variant, img_shapes=[list(shape)], timestep=timestep)
 
 
-def write_vae_blocks(pipeline: QwenImagePipeline, variant: Variant, output: Path) -> None:
+def write_decoder_blocks(pipeline: QwenImagePipeline, variant: Variant, output: Path) -> None:
     vae = pipeline.vae
     generator = torch.Generator().manual_seed(variant.seed + 11)
-    latent = torch.randn(1, vae.config.z_dim, 1, 4, 6, generator=generator)
+    latent = torch.randn(1, vae.config.z_dim, 1, 3, 5, generator=generator)
     names = {"post_quant_conv": vae.post_quant_conv, "decoder.conv_in": vae.decoder.conv_in}
     names |= mid_block("decoder", vae.decoder.mid_block)
     for index, block in enumerate(vae.decoder.up_blocks):
@@ -246,7 +419,11 @@ def write_vae_blocks(pipeline: QwenImagePipeline, variant: Variant, output: Path
     save(record, output / f"vae_decoder.{variant.name}.safetensors")
     describe(output, "vae_decoder", variant)
 
-    picture = 2 * torch.rand(1, 3, 1, 32, 48, generator=generator) - 1
+
+def write_encoder_blocks(pipeline: QwenImagePipeline, variant: Variant, output: Path) -> None:
+    vae = pipeline.vae
+    generator = torch.Generator().manual_seed(variant.seed + 12)
+    picture = 2 * torch.rand(1, 3, 1, 24, 40, generator=generator) - 1
     names = {"encoder.conv_in": vae.encoder.conv_in}
     names |= {f"encoder.down_blocks.{index}": block for index, block in enumerate(vae.encoder.down_blocks)}
     names |= mid_block("encoder", vae.encoder.mid_block)

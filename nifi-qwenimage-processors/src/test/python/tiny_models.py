@@ -30,11 +30,15 @@ QWEN_IMAGE_SCHEDULER = {
     "use_exponential_sigmas": False,
     "use_karras_sigmas": False,
 }
+# scheduler_config of Qwen-Image-Lightning's example.
 LIGHTNING_SCHEDULER = QWEN_IMAGE_SCHEDULER | {
     "base_shift": math.log(3),
     "max_shift": math.log(3),
     "shift_terminal": None,
 }
+
+# Keys of config.json that transformers 4.5x does not repeat in its text_config.
+TOP_LEVEL = ["architectures", "model_type", "transformers_version", "vision_config"]
 
 
 @dataclass
@@ -63,10 +67,7 @@ def write(variant: Variant, root: Path) -> Path:
     folder = root / variant.name
     vocabulary, merges = tiny_tokenizer.train(variant.merges)
     ids = tiny_tokenizer.special_ids(vocabulary)
-    if variant.tokenizer_form == "published":
-        tiny_tokenizer.write_published(folder / "tokenizer", vocabulary, merges)
-    else:
-        tiny_tokenizer.write_current(folder / "tokenizer", vocabulary, merges)
+    tiny_tokenizer.WRITERS[variant.tokenizer_form](folder / "tokenizer", vocabulary, merges)
     write_text_encoder(variant, folder / "text_encoder", ids)
     write_transformer(variant, folder / "transformer")
     write_vae(variant, folder / "vae")
@@ -94,18 +95,20 @@ def write_text_encoder(variant: Variant, folder: Path, ids: dict[str, int]) -> N
     randomise(model, variant.seed + 1)
     model.to(variant.text_dtype)
     folder.mkdir(parents=True)
+    state = model.state_dict()
+    if flat["tie_word_embeddings"]:
+        del state["lm_head.weight"]
     if variant.config_form == "nested":
         model.config.save_pretrained(folder)
-        state = model.state_dict()
     else:
         if variant.config_form == "flat and nested":
-            text_keys = [key for key in flat if key not in ("architectures", "vision_config", "model_type")]
-            flat["text_config"] = {key: flat[key] for key in text_keys} | {"model_type": "qwen2_5_vl_text"}
+            flat["rope_scaling"] |= {"type": "default", "rope_type": "default"}
+            omitted = TOP_LEVEL + variant.omitted.get("text_encoder", [])
+            flat["text_config"] = {key: value for key, value in flat.items() if key not in omitted}
+            flat["text_config"]["model_type"] = "qwen2_5_vl_text"
         write_config(variant, folder, flat, "text_encoder", "config.json")
-        state = {
-            name.replace("model.language_model.", "model.").replace("model.visual.", "visual."): tensor
-            for name, tensor in model.state_dict().items()
-        }
+        rename = lambda name: name.replace("model.language_model.", "model.").replace("model.visual.", "visual.")
+        state = {rename(name): tensor for name, tensor in state.items()}
     write_weights(state, folder, "model", variant.shards)
 
 
@@ -133,7 +136,7 @@ def flat_text_config(variant: Variant, ids: dict[str, int]) -> dict:
         "rope_scaling": {"mrope_section": text["mrope_section"], "type": "mrope"},
         "rope_theta": text.get("rope_theta", 1000000.0),
         "sliding_window": 32768,
-        "tie_word_embeddings": False,
+        "tie_word_embeddings": text.get("tie_word_embeddings", False),
         "torch_dtype": str(variant.text_dtype).removeprefix("torch."),
         "transformers_version": "4.49.0",
         "use_cache": True,
@@ -242,11 +245,11 @@ def calibrate(vae: AutoencoderKLQwenImage, seed: int) -> None:
     handle = vae.decoder.conv_out.register_forward_hook(lambda module, inputs, result: output.append(result))
     mean = torch.tensor(vae.config.latents_mean).view(1, -1, 1, 1, 1)
     std = torch.tensor(vae.config.latents_std).view(1, -1, 1, 1, 1)
-    vae.decode(torch.randn(1, vae.config.z_dim, 1, 12, 12, generator=generator) * std + mean)
+    vae.decode(1.4 * torch.randn(1, vae.config.z_dim, 1, 12, 12, generator=generator) * std + mean)
     handle.remove()
-    factor = 0.45 / output[0].std()
+    factor = 0.36 / output[0].std(dim=(0, 2, 3, 4))
     bias = -output[0].mean(dim=(0, 2, 3, 4)) * factor
-    vae.decoder.conv_out.weight.data *= factor
+    vae.decoder.conv_out.weight.data *= factor.view(-1, 1, 1, 1, 1)
     vae.decoder.conv_out.bias.data = vae.decoder.conv_out.bias.data * factor + bias
 
 

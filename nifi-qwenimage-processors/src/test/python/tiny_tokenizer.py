@@ -5,6 +5,7 @@ QwenImagePipeline drops has exactly 34 tokens, as with the published vocabulary.
 """
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -138,5 +139,18 @@ def write_current(folder: Path, vocabulary: dict[str, int], merges: list[tuple[s
         Qwen2Tokenizer.from_pretrained(published).save_pretrained(folder)
 
 
+def write_both(folder: Path, vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> None:
+    """All files at once, and the chat template beside them, as in many folders of 2025."""
+    with tempfile.TemporaryDirectory() as current:
+        write_current(Path(current), vocabulary, merges)
+        write_published(folder, vocabulary, merges)
+        shutil.copyfile(Path(current) / "tokenizer.json", folder / "tokenizer.json")
+    template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+
+
 def write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+WRITERS = {"published": write_published, "current": write_current, "both": write_both}
