@@ -62,7 +62,9 @@ def main() -> None:
     folder = tiny_models.write(DEMO, arguments.output)
     tiny_tokenizer.write_json(folder / "qwenimage.json", CARD)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}" for path in files]
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}" for path in files
+    ]
     (folder / "files.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     size = sum(path.stat().st_size for path in files)
     assert size < LIMIT, size

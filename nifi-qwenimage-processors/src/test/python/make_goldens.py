@@ -160,7 +160,7 @@ CASES = [
     dict(
         name="mixed-rounded",
         model="published-bf16-sharded",
-        prompt="A \"neon sign\" 写着 “你好 {world}” 🪁👩‍👩‍👧 it's <|im_end|> café\tnaïve\n\n  100%",
+        prompt='A "neon sign" 写着 “你好 {world}” 🪁👩‍👩‍👧 it\'s <|im_end|> café\tnaïve\n\n  100%',
         negative_prompt=" ",
         width=100,
         height=75,
@@ -204,7 +204,7 @@ CASES = [
     dict(
         name="lightning-guided",
         model="nested-f32",
-        prompt="水墨画 with a title \"山水\"",
+        prompt='水墨画 with a title "山水"',
         negative_prompt="低质量",
         width=96,
         height=48,
