@@ -6,7 +6,6 @@ kept beside the picture. See goldens/README.md for the cases.
 """
 
 import argparse
-import json
 import platform
 import shutil
 from pathlib import Path

@@ -71,7 +71,12 @@ def write(variant: Variant, root: Path) -> Path:
     write_text_encoder(variant, folder / "text_encoder", ids)
     write_transformer(variant, folder / "transformer")
     write_vae(variant, folder / "vae")
-    (folder / "scheduler").mkdir(parents=True)
+    write_scheduler_and_index(variant, folder)
+    return folder
+
+
+def write_scheduler_and_index(variant: Variant, folder: Path) -> None:
+    (folder / "scheduler").mkdir(parents=True, exist_ok=True)
     write_config(variant, folder / "scheduler", variant.scheduler, "scheduler", "scheduler_config.json")
     tiny_tokenizer.write_json(
         folder / "model_index.json",
@@ -85,7 +90,6 @@ def write(variant: Variant, root: Path) -> Path:
             "vae": ["diffusers", "AutoencoderKLQwenImage"],
         },
     )
-    return folder
 
 
 def write_text_encoder(variant: Variant, folder: Path, ids: dict[str, int]) -> None:
@@ -93,12 +97,16 @@ def write_text_encoder(variant: Variant, folder: Path, ids: dict[str, int]) -> N
     flat = flat_text_config(variant, ids)
     model = Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(**json.loads(json.dumps(flat))))
     randomise(model, variant.seed + 1)
-    model.to(variant.text_dtype)
-    folder.mkdir(parents=True)
-    state = model.state_dict()
+    save_text_encoder(model, flat, variant, folder)
+
+
+def save_text_encoder(model: Qwen2_5_VLForConditionalGeneration, flat: dict, variant: Variant, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.to(variant.text_dtype) for name, tensor in model.state_dict().items()}
     if flat["tie_word_embeddings"]:
         del state["lm_head.weight"]
     if variant.config_form == "nested":
+        model.config.dtype = variant.text_dtype
         model.config.save_pretrained(folder)
     else:
         if variant.config_form == "flat and nested":
@@ -169,6 +177,10 @@ def write_transformer(variant: Variant, folder: Path) -> None:
     for name, parameter in model.named_parameters():
         if "_mod.1." in name or name.startswith("norm_out"):
             parameter.data *= 0.5
+    save_transformer(model, variant, folder)
+
+
+def save_transformer(model: QwenImageTransformer2DModel, variant: Variant, folder: Path) -> None:
     config = {
         "_class_name": "QwenImageTransformer2DModel",
         "_diffusers_version": "0.34.0.dev0",
@@ -183,7 +195,7 @@ def write_transformer(variant: Variant, folder: Path) -> None:
         "patch_size": model.config.patch_size,
         "pooled_projection_dim": 768,
     }
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     write_config(variant, folder, config, "transformer", "config.json")
     state = {name: tensor.to(variant.transformer_dtype) for name, tensor in model.state_dict().items()}
     write_weights(state, folder, "diffusion_pytorch_model", variant.shards)
@@ -200,6 +212,10 @@ def write_vae(variant: Variant, folder: Path) -> None:
     model = AutoencoderKLQwenImage(**variant.vae, **statistics)
     randomise(model, variant.seed + 3)
     calibrate(model, variant.seed + 5)
+    save_vae(model, variant, folder)
+
+
+def save_vae(model: AutoencoderKLQwenImage, variant: Variant, folder: Path) -> None:
     config = {
         "_class_name": "AutoencoderKLQwenImage",
         "_diffusers_version": "0.34.0.dev0",
@@ -213,7 +229,7 @@ def write_vae(variant: Variant, folder: Path) -> None:
         "temperal_downsample": model.config.temperal_downsample,
         "z_dim": model.config.z_dim,
     }
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     write_config(variant, folder, config, "vae", "config.json")
     state = {name: tensor.to(variant.vae_dtype) for name, tensor in model.state_dict().items()}
     write_weights(state, folder, "diffusion_pytorch_model", variant.shards)
