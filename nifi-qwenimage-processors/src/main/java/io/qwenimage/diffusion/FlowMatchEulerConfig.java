@@ -2,7 +2,9 @@ package io.qwenimage.diffusion;
 
 import io.qwenimage.model.ConfigFile;
 import io.qwenimage.weights.WeightException;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The scheduler_config.json of {@code FlowMatchEulerDiscreteScheduler}, with diffusers' defaults for absent keys.
@@ -29,7 +31,9 @@ public record FlowMatchEulerConfig(int numTrainTimesteps, double shift, boolean 
         /** After Karras et al., rho 7. */
         KARRAS,
         /** Even in the logarithm. */
-        EXPONENTIAL
+        EXPONENTIAL,
+        /** Quantiles of the beta distribution with both parameters 0.6. */
+        BETA
     }
 
     /** Form of dynamic shifting. */
@@ -45,8 +49,8 @@ public record FlowMatchEulerConfig(int numTrainTimesteps, double shift, boolean 
     /**
      * Reads a scheduler_config.json.
      *
-     * @throws WeightException if it belongs to another scheduler, contradicts itself, or asks for what is not computed
-     *                         here (beta sigmas, stochastic sampling); the message names the key and its value
+     * @throws WeightException if it belongs to another scheduler, contradicts itself, or asks for stochastic
+     *                         sampling, whose noise this engine does not draw; the message names the key and its value
      */
     public static FlowMatchEulerConfig read(final ConfigFile file) {
         file.choiceAt("_class_name", CLASS_NAME, List.of(CLASS_NAME));
@@ -63,8 +67,9 @@ public record FlowMatchEulerConfig(int numTrainTimesteps, double shift, boolean 
         if (shift <= 0) {
             throw file.refusal("shift", "a number greater than 0");
         }
-        refuse(file, "use_beta_sigmas");
-        refuse(file, "stochastic_sampling");
+        if (file.booleanAt("stochastic_sampling", false)) {
+            throw file.refusal("stochastic_sampling", "false, as Qwen-Image is published");
+        }
         final String timeShift = file.choiceAt("time_shift_type", "exponential", List.of("exponential", "linear"));
         return new FlowMatchEulerConfig(file.countAt("num_train_timesteps", 1000), shift,
                 file.booleanAt("use_dynamic_shifting", false), file.doubleAt("base_shift", 0.5),
@@ -74,17 +79,19 @@ public record FlowMatchEulerConfig(int numTrainTimesteps, double shift, boolean 
     }
 
     private static Spacing spacing(final ConfigFile file) {
-        final boolean karras = file.booleanAt("use_karras_sigmas", false);
-        final boolean exponential = file.booleanAt("use_exponential_sigmas", false);
-        if (karras && exponential) {
-            throw file.refusal("use_karras_sigmas", "false, because use_exponential_sigmas is true");
+        final Map<String, Spacing> keys = new LinkedHashMap<>();
+        keys.put("use_karras_sigmas", Spacing.KARRAS);
+        keys.put("use_exponential_sigmas", Spacing.EXPONENTIAL);
+        keys.put("use_beta_sigmas", Spacing.BETA);
+        String chosen = null;
+        for (final String key : keys.keySet()) {
+            if (file.booleanAt(key, false)) {
+                if (chosen != null) {
+                    throw file.refusal(key, "false, because " + chosen + " is true");
+                }
+                chosen = key;
+            }
         }
-        return karras ? Spacing.KARRAS : exponential ? Spacing.EXPONENTIAL : Spacing.SHIFTED;
-    }
-
-    private static void refuse(final ConfigFile file, final String key) {
-        if (file.booleanAt(key, false)) {
-            throw file.refusal(key, "false; set it so and the schedule is the one Qwen-Image was published with");
-        }
+        return chosen == null ? Spacing.SHIFTED : keys.get(chosen);
     }
 }

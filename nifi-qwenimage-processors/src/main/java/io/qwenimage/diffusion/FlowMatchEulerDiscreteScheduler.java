@@ -2,6 +2,7 @@ package io.qwenimage.diffusion;
 
 import io.qwenimage.diffusion.FlowMatchEulerConfig.TimeShift;
 import io.qwenimage.model.ConfigFile;
+import java.util.function.DoubleUnaryOperator;
 
 /**
  * Computes the schedule that {@code QwenImagePipeline} gets from {@code FlowMatchEulerDiscreteScheduler} of diffusers
@@ -13,6 +14,7 @@ public final class FlowMatchEulerDiscreteScheduler {
     public static final int MAXIMUM_STEPS = 10_000;
 
     private static final double KARRAS_RHO = 7;
+    private static final double BETA_PARAMETER = 0.6;
 
     private final FlowMatchEulerConfig config;
 
@@ -99,29 +101,31 @@ public final class FlowMatchEulerDiscreteScheduler {
     }
 
     private float[] respace(final float[] sigmas) {
+        final int count = sigmas.length;
         final double first = sigmas[0];
-        final double last = sigmas[sigmas.length - 1];
+        final double last = sigmas[count - 1];
         return switch (config.spacing()) {
             case SHIFTED -> sigmas;
             case KARRAS -> {
                 final double from = Math.pow(first, 1 / KARRAS_RHO);
                 final double to = Math.pow(last, 1 / KARRAS_RHO);
-                final float[] spaced = new float[sigmas.length];
-                final double[] ramp = linspace(0, 1, sigmas.length);
-                for (int i = 0; i < spaced.length; i++) {
-                    spaced[i] = (float) Math.pow(from + ramp[i] * (to - from), KARRAS_RHO);
-                }
-                yield spaced;
+                yield floats(linspace(0, 1, count), ramp -> Math.pow(from + ramp * (to - from), KARRAS_RHO));
             }
-            case EXPONENTIAL -> {
-                final float[] spaced = new float[sigmas.length];
-                final double[] logarithms = linspace(Math.log(first), Math.log(last), sigmas.length);
-                for (int i = 0; i < spaced.length; i++) {
-                    spaced[i] = (float) Math.exp(logarithms[i]);
-                }
-                yield spaced;
+            case EXPONENTIAL -> floats(linspace(Math.log(first), Math.log(last), count), Math::exp);
+            case BETA -> {
+                final BetaDistribution distribution = new BetaDistribution(BETA_PARAMETER);
+                yield floats(linspace(0, 1, count),
+                        ramp -> last + distribution.quantile(1 - ramp) * (first - last));
             }
         };
+    }
+
+    private static float[] floats(final double[] values, final DoubleUnaryOperator function) {
+        final float[] results = new float[values.length];
+        for (int i = 0; i < results.length; i++) {
+            results[i] = (float) function.applyAsDouble(values[i]);
+        }
+        return results;
     }
 
     /** {@code np.linspace(first, last, count)} with NumPy's order of operations. */

@@ -1,2 +1,2 @@
-/** The mathematics around the denoising network: seeded noise, schedules, latent packing and the timestep's embedding. */
+/** The mathematics around the denoising network: seeded noise, schedules and latent packing. */
 package io.qwenimage.diffusion;

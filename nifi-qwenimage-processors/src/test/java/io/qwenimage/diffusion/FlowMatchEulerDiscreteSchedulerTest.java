@@ -5,15 +5,23 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.qwenimage.model.ConfigFile;
 import io.qwenimage.weights.WeightException;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Expected numbers are those of {@code retrieve_timesteps} in diffusers 0.42.1, compared bit by bit. */
 class FlowMatchEulerDiscreteSchedulerTest {
+    private static final JsonMapper JSON = JsonMapper.builder().build();
     private static final String PUBLISHED = """
             {"_class_name": "FlowMatchEulerDiscreteScheduler", "base_image_seq_len": 256, "base_shift": 0.5,
             "max_image_seq_len": 8192, "max_shift": 0.9, "shift_terminal": 0.02, "use_dynamic_shifting": true}""";
@@ -63,6 +71,19 @@ class FlowMatchEulerDiscreteSchedulerTest {
         assertEquals(0.5561737f - 0.33379704f, schedule.delta(1));
     }
 
+    @TestFactory
+    Stream<DynamicTest> schedulesOfEveryConfigurationAreTheReferences() throws IOException {
+        final JsonNode goldens;
+        try (InputStream in = getClass().getResourceAsStream("/goldens/schedulers.json")) {
+            goldens = JSON.readTree(in);
+        }
+        return goldens.get("schedules").valueStream()
+                .filter(expected -> !expected.get("config").textValue().equals("stochastic"))
+                .map(expected -> DynamicTest.dynamicTest(expected.get("config").textValue() + ", "
+                        + expected.get("steps") + " steps, " + expected.get("image_seq_len") + " tokens",
+                        () -> compare(goldens.get("configs").get(expected.get("config").textValue()), expected)));
+    }
+
     @Test
     void theTransformerSeesTimestepsInThousandths() {
         assertEquals(780.98004f / 1000, scheduler(PUBLISHED).schedule(4, 6889).modelTime(1));
@@ -85,14 +106,30 @@ class FlowMatchEulerDiscreteSchedulerTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"\"use_beta_sigmas\": true", "\"stochastic_sampling\": true",
+    @ValueSource(strings = {"\"stochastic_sampling\": true",
         "\"time_shift_type\": \"cubic\"", "\"shift_terminal\": 1.0", "\"shift\": 0",
-        "\"use_karras_sigmas\": true, \"use_exponential_sigmas\": true", "\"_class_name\": \"DDIMScheduler\"",
+        "\"use_exponential_sigmas\": true, \"use_karras_sigmas\": true",
+        "\"use_beta_sigmas\": true, \"use_karras_sigmas\": true", "\"_class_name\": \"DDIMScheduler\"",
         "\"base_shift\": NaN", "\"max_image_seq_len\": 256", "\"num_train_timesteps\": 0"})
     void whatCannotBeReproducedIsRefusedByName(final String entry) {
         final WeightException refusal = assertThrows(WeightException.class, () -> scheduler("{" + entry + "}"));
         final String key = entry.substring(1, entry.indexOf('"', 1));
         assertTrue(refusal.getMessage().contains(key), refusal.getMessage());
+    }
+
+    private static void compare(final JsonNode config, final JsonNode expected) {
+        final Schedule schedule = scheduler(config.toString()).schedule(expected.get("steps").intValue(),
+                expected.get("image_seq_len").intValue());
+        assertArrayEquals(floats(expected.get("sigmas")), sigmas(schedule), 1e-7f);
+        assertArrayEquals(floats(expected.get("timesteps")), timesteps(schedule), 1e-4f);
+    }
+
+    private static float[] floats(final JsonNode list) {
+        final float[] values = new float[list.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = list.get(i).floatValue();
+        }
+        return values;
     }
 
     private static FlowMatchEulerDiscreteScheduler scheduler(final String json) {

@@ -1,4 +1,4 @@
-package io.qwenimage.diffusion;
+package io.qwenimage.nn;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
@@ -8,7 +8,7 @@ class TimestepSinusoidTest {
     @Test
     void cosinesComeBeforeSines() {
         // get_timestep_embedding(torch.tensor([0.75]), 256, flip_sin_to_cos=True, downscale_freq_shift=0, scale=1000)
-        final float[] embedding = TimestepSinusoid.embed(0.75f);
+        final float[] embedding = TimestepSinusoid.of(0.75f);
 
         assertEquals(256, embedding.length);
         assertEquals(-0.666983f, embedding[0], 5e-5f);
