@@ -4,7 +4,18 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.qwenimage.weights.Safetensors;
+import io.qwenimage.weights.SafetensorsFormatException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.math.BigInteger;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
 
 /** Expected numbers are those of {@code torch.randn} (torch 2.15, x86 with AVX2), compared bit by bit. */
 class TorchGeneratorTest {
@@ -31,6 +42,20 @@ class TorchGeneratorTest {
         assertArrayEquals(expected, new TorchGenerator(0xfffffff9L).normal(16));
     }
 
+    @TestFactory
+    Stream<DynamicTest> everyGoldenSequenceIsDrawn() throws IOException, SafetensorsFormatException {
+        final JsonNode sequences;
+        final Safetensors draws;
+        try (InputStream json = getClass().getResourceAsStream("/goldens/noise.json");
+                InputStream values = getClass().getResourceAsStream("/goldens/noise.safetensors")) {
+            sequences = JsonMapper.builder().build().readTree(json).get("sequences");
+            draws = Safetensors.read(values, 1 << 24);
+        }
+        return IntStream.range(0, sequences.size()).mapToObj(index -> DynamicTest.dynamicTest("sequence " + index
+                + ", seed " + sequences.get(index).get("seed").textValue(),
+                () -> compare(index, sequences.get(index), draws)));
+    }
+
     @Test
     void aWholePictureOfNoiseIsNormal() {
         final float[] noise = new TorchGenerator(3).normal(16 * 166 * 166);
@@ -51,5 +76,17 @@ class TorchGeneratorTest {
         assertEquals(0, generator.normal(0).length);
         assertArrayEquals(new TorchGenerator(42).normal(20), generator.normal(20));
         assertThrows(IllegalArgumentException.class, () -> generator.normal(-1));
+    }
+
+    private static void compare(final int index, final JsonNode sequence, final Safetensors draws) {
+        final TorchGenerator generator = new TorchGenerator(new BigInteger(sequence.get("seed").textValue())
+                .longValue());
+        for (int draw = 0; draw < sequence.get("sizes").size(); draw++) {
+            final int size = sequence.get("sizes").get(draw).intValue();
+            final float[] expected = draws.tensors().get("sequence." + index + ".draw." + draw).toFloats();
+            assertEquals(size, expected.length);
+            // Single draws pass through the platform's double-precision logarithm, sine and cosine.
+            assertArrayEquals(expected, generator.normal(size), size < 16 ? 2e-7f : 0, "draw " + draw);
+        }
     }
 }
