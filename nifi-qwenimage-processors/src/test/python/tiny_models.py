@@ -175,8 +175,9 @@ def write_transformer(variant: Variant, folder: Path) -> None:
     model = QwenImageTransformer2DModel(**variant.transformer)
     randomise(model, variant.seed + 2)
     for name, parameter in model.named_parameters():
-        if "_mod.1." in name or name.startswith("norm_out"):
-            parameter.data *= 0.5
+        # Attention that chooses among its keys, so that positions and prompts weigh in the result.
+        if name.endswith(("norm_q.weight", "norm_k.weight", "norm_added_q.weight", "norm_added_k.weight")):
+            parameter.data *= 1.7
     save_transformer(model, variant, folder)
 
 
