@@ -1,0 +1,133 @@
+package io.qwenimage.pipeline;
+
+import io.qwenimage.backend.Arena;
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.Cancellation;
+import io.qwenimage.diffusion.FlowMatchEulerDiscreteScheduler;
+import io.qwenimage.diffusion.LatentPacking;
+import io.qwenimage.diffusion.Schedule;
+import io.qwenimage.diffusion.TorchGenerator;
+import io.qwenimage.model.qwenimage.PatchGrid;
+import io.qwenimage.model.qwenimage.QwenImageConfig;
+import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel;
+import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel.BlockObserver;
+import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel.TextContext;
+import io.qwenimage.tensor.HostTensor;
+import io.qwenimage.tensor.Shape;
+import io.qwenimage.tensor.Tensor;
+import io.qwenimage.weights.WeightScope;
+
+/** From noise to latents, {@code QwenImagePipeline.__call__} of diffusers from its step 4 on. */
+final class Denoising implements StandardQwenImagePipeline.Stage {
+    private final Backend backend;
+    private final FlowMatchEulerDiscreteScheduler scheduler;
+    private final LoadedComponent<QwenImageTransformer2DModel> transformer;
+
+    Denoising(final ModelFolder folder, final Backend backend) {
+        this.backend = backend;
+        scheduler = FlowMatchEulerDiscreteScheduler.read(folder.config(ModelFolder.SCHEDULER));
+        final QwenImageConfig config = QwenImageConfig.read(folder.config(ModelFolder.TRANSFORMER));
+        transformer = LoadedComponent.load(folder, ModelFolder.TRANSFORMER, backend, WeightScope::of,
+                scope -> new QwenImageTransformer2DModel(scope, config));
+    }
+
+    /**
+     * Makes latents.
+     *
+     * @param prompt   [n, d]
+     * @param negative [m, d], or null for no guidance
+     * @param grid     patches of the picture
+     * @return [c, h, w], F32
+     */
+    HostTensor denoise(final HostTensor prompt, final HostTensor negative, final PatchGrid grid,
+            final DenoiseRequest request, final StepListener listener, final Cancellation cancellation) {
+        checkEmbeddings("prompt_embeds", prompt);
+        final Schedule schedule = scheduler.schedule(request.steps(), grid.tokens());
+        try (Arena arena = backend.openArena("denoising")) {
+            final TextContext conditional = context(arena, prompt, grid);
+            TextContext unconditional = null;
+            if (negative != null) {
+                checkEmbeddings("negative_prompt_embeds", negative);
+                unconditional = context(arena, negative, grid);
+            }
+            Arena current = arena.open("noise");
+            HostTensor packed = noise(grid, request.seed());
+            Tensor latents = backend.uploadExact(current, packed); // [T, 4 c]
+            for (int step = 0; step < schedule.steps(); step++) {
+                cancellation.check();
+                final Arena next = arena.open("latents after step " + step);
+                try (Arena scratch = next.open("denoising step " + step)) {
+                    latents = scratch.keep(step(scratch, latents, conditional, unconditional, schedule, step,
+                            (float) request.trueCfgScale(), cancellation));
+                }
+                current.close();
+                current = next;
+                packed = finite(backend.download(latents), step, schedule.steps());
+                listener.onStep(step, schedule.steps(), unpacked(packed, grid));
+            }
+            return unpacked(packed, grid);
+        }
+    }
+
+    @Override
+    public void close() {
+        transformer.close();
+    }
+
+    private Tensor step(final Arena arena, final Tensor latents, final TextContext conditional,
+            final TextContext unconditional, final Schedule schedule, final int step, final float trueCfgScale,
+            final Cancellation cancellation) {
+        final QwenImageTransformer2DModel model = transformer.model();
+        final float time = schedule.modelTime(step);
+        final Tensor positive = model.forward(arena, latents, time, conditional, cancellation, BlockObserver.NONE);
+        final Tensor negative = unconditional == null ? null
+                : model.forward(arena, latents, time, unconditional, cancellation, BlockObserver.NONE);
+        return backend.guidanceStep(arena, latents, positive, negative, trueCfgScale, schedule.delta(step));
+    }
+
+    private TextContext context(final Arena arena, final HostTensor embeddings, final PatchGrid grid) {
+        return transformer.model().textContext(arena, backend.upload(arena, embeddings), grid);
+    }
+
+    /** Noise is drawn in the order [1, 1, c, h, w] and packed afterwards, as the reference does. */
+    private HostTensor noise(final PatchGrid grid, final long seed) {
+        final int channels = latentChannels();
+        final int height = 2 * grid.rows();
+        final int width = 2 * grid.columns();
+        final float[] drawn = new TorchGenerator(seed).normal(channels * height * width);
+        return HostTensor.ofFloats(Shape.of(grid.tokens(), 4L * channels),
+                LatentPacking.pack(drawn, channels, height, width));
+    }
+
+    private HostTensor unpacked(final HostTensor packed, final PatchGrid grid) {
+        final int channels = latentChannels();
+        final int height = 2 * grid.rows();
+        final int width = 2 * grid.columns();
+        return HostTensor.ofFloats(Shape.of(channels, height, width),
+                LatentPacking.unpack(packed.toFloats(), channels, height, width));
+    }
+
+    private int latentChannels() {
+        return transformer.model().config().outChannels();
+    }
+
+    private void checkEmbeddings(final String name, final HostTensor embeddings) {
+        final int width = transformer.model().config().jointAttentionDim();
+        if (embeddings.shape().rank() != 2 || embeddings.shape().extent(0) == 0
+                || embeddings.shape().extent(1) != width) {
+            throw new DataException("tensor " + name + " of the bundle has shape " + embeddings.shape()
+                    + " but this model takes [tokens, " + width + "]; encode the prompt with this model");
+        }
+    }
+
+    private static HostTensor finite(final HostTensor latents, final int step, final int steps) {
+        for (final float value : latents.toFloats()) {
+            if (!Float.isFinite(value)) {
+                throw new DataException("the latents hold " + value + " after step " + (step + 1) + " of " + steps
+                        + "; the embeddings of the bundle or the model's weights are damaged: encode the prompt again "
+                        + "and verify the model folder");
+            }
+        }
+        return latents;
+    }
+}

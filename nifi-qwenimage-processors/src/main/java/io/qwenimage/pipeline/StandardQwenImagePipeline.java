@@ -1,0 +1,165 @@
+package io.qwenimage.pipeline;
+
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.Cancellation;
+import io.qwenimage.image.RgbImage;
+import io.qwenimage.model.qwenimage.PatchGrid;
+import io.qwenimage.tensor.HostTensor;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Supplier;
+
+/** Text to image with the networks of a model folder; a stage's networks are loaded when it is first asked for. */
+public final class StandardQwenImagePipeline implements QwenImagePipeline {
+    /** Longest side in pixels; far beyond what any published model was trained for. */
+    public static final int MAXIMUM_SIZE = 8192;
+    /** Largest number of steps; the schedule has no more distinct timesteps. */
+    public static final int MAXIMUM_STEPS = 1000;
+
+    /** Largest guidance scale. */
+    public static final double MAXIMUM_SCALE = 100;
+
+    private static final String PROMPT_EMBEDS = "prompt_embeds";
+    private static final String NEGATIVE_PROMPT_EMBEDS = "negative_prompt_embeds";
+    private static final String LATENTS = "latents";
+
+    private final ModelCard card;
+    private final OnDemand<TextEncoding> textEncoding;
+    private final OnDemand<Denoising> denoising;
+    private final OnDemand<Decoding> decoding;
+
+    private StandardQwenImagePipeline(final ModelFolder folder, final Backend backend) {
+        card = folder.card();
+        textEncoding = new OnDemand<>(() -> new TextEncoding(folder, backend));
+        denoising = new OnDemand<>(() -> new Denoising(folder, backend));
+        decoding = new OnDemand<>(() -> new Decoding(folder, backend));
+    }
+
+    /**
+     * Opens a model folder; reads its configuration, no weights.
+     *
+     * @param folder  in the layout of {@code Qwen/Qwen-Image}
+     * @param backend outlives the pipeline; not closed by it
+     * @throws io.qwenimage.weights.WeightException if the folder is incomplete or of another kind
+     */
+    public static StandardQwenImagePipeline open(final Path folder, final Backend backend) {
+        return new StandardQwenImagePipeline(ModelFolder.open(folder), backend);
+    }
+
+    @Override
+    public ModelCard card() {
+        return card;
+    }
+
+    @Override
+    public Bundle encodeText(final TextRequest request, final Cancellation cancellation) {
+        Prompts.check(request);
+        final TextEncoding stage = textEncoding.get();
+        final Map<String, HostTensor> tensors = new LinkedHashMap<>();
+        tensors.put(PROMPT_EMBEDS, stage.encode(request.prompt(), request.maxSequenceLength(), cancellation));
+        if (request.negativePrompt() != null) {
+            tensors.put(NEGATIVE_PROMPT_EMBEDS,
+                    stage.encode(request.negativePrompt(), request.maxSequenceLength(), cancellation));
+        }
+        return new Bundle(tensors, Map.of(Bundle.FORMAT_KEY, Bundle.FORMAT, Bundle.MODEL_KEY, card.id()));
+    }
+
+    @Override
+    public Bundle denoise(final Bundle bundle, final DenoiseRequest request, final StepListener listener,
+            final Cancellation cancellation) {
+        checkModel(bundle);
+        check(request);
+        final HostTensor prompt = bundle.tensor(PROMPT_EMBEDS);
+        final boolean guided = request.trueCfgScale() > 1 && bundle.has(NEGATIVE_PROMPT_EMBEDS);
+        final HostTensor negative = guided ? bundle.tensor(NEGATIVE_PROMPT_EMBEDS) : null;
+        final PatchGrid grid = new PatchGrid(request.height() / card.sizeMultiple(),
+                request.width() / card.sizeMultiple());
+        final HostTensor latents = denoising.get().denoise(prompt, negative, grid, request, listener, cancellation);
+        return bundle.with(Map.of(LATENTS, latents), Map.of(
+                "width", Integer.toString(grid.columns() * card.sizeMultiple()),
+                "height", Integer.toString(grid.rows() * card.sizeMultiple()),
+                "num_inference_steps", Integer.toString(request.steps()),
+                "true_cfg_scale", Double.toString(request.trueCfgScale()),
+                "seed", Long.toString(request.seed())));
+    }
+
+    @Override
+    public RgbImage decode(final Bundle bundle, final Cancellation cancellation) {
+        checkModel(bundle);
+        return decoding.get().decode(bundle.tensor(LATENTS), cancellation);
+    }
+
+    @Override
+    public void close() {
+        textEncoding.close();
+        denoising.close();
+        decoding.close();
+    }
+
+    private void checkModel(final Bundle bundle) {
+        final String model = bundle.metadata().get(Bundle.MODEL_KEY);
+        if (!card.id().equals(model)) {
+            throw new DataException("the bundle was made by model " + model + " but this stage runs " + card.id()
+                    + " (" + card.displayName() + "); use the same model for all stages");
+        }
+    }
+
+    private void check(final DenoiseRequest request) {
+        checkSize("width", request.width());
+        checkSize("height", request.height());
+        if (request.steps() < 1 || request.steps() > MAXIMUM_STEPS) {
+            throw new DataException("the number of inference steps is " + request.steps() + "; it must lie between 1 "
+                    + "and " + MAXIMUM_STEPS);
+        }
+        if (!Double.isFinite(request.trueCfgScale()) || request.trueCfgScale() < 0
+                || request.trueCfgScale() > MAXIMUM_SCALE) {
+            throw new DataException("the true CFG scale is " + request.trueCfgScale() + "; it must lie between 0 and "
+                    + MAXIMUM_SCALE + ", where 1 or less means no guidance");
+        }
+    }
+
+    private void checkSize(final String name, final int pixels) {
+        if (pixels < card.sizeMultiple() || pixels > MAXIMUM_SIZE) {
+            throw new DataException("the " + name + " is " + pixels + " pixels; it must lie between "
+                    + card.sizeMultiple() + " and " + MAXIMUM_SIZE);
+        }
+    }
+
+    /** What a stage needs to run, freed without a checked exception. */
+    interface Stage extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /** Makes a thing when it is first asked for; a failure is thrown anew at every call. */
+    private static final class OnDemand<T extends Stage> implements AutoCloseable {
+        private final Supplier<T> maker;
+        private T made;
+        private boolean closed;
+
+        OnDemand(final Supplier<T> maker) {
+            this.maker = maker;
+        }
+
+        synchronized T get() {
+            if (closed) {
+                throw new IllegalStateException("the pipeline is closed");
+            }
+            if (made == null) {
+                made = maker.get();
+            }
+            return made;
+        }
+
+        @Override
+        public synchronized void close() {
+            closed = true;
+            final T open = made;
+            made = null;
+            if (open != null) {
+                open.close();
+            }
+        }
+    }
+}
