@@ -1,0 +1,67 @@
+package io.qwenimage.pipeline;
+
+import io.qwenimage.diffusion.FlowMatchEulerDiscreteScheduler;
+import io.qwenimage.model.qwen25vl.Qwen25VlTextConfig;
+import io.qwenimage.model.qwen25vl.Qwen25VlTextModel;
+import io.qwenimage.model.qwenimage.QwenImageConfig;
+import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel;
+import io.qwenimage.model.qwenimagevae.QwenImageDecoder;
+import io.qwenimage.model.qwenimagevae.QwenImageVaeConfig;
+import io.qwenimage.nn.ModuleScope;
+import io.qwenimage.tokenizer.Tokenizer;
+import io.qwenimage.weights.WeightException;
+import io.qwenimage.weights.WeightScope;
+import io.qwenimage.weights.WeightSource;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Checks that a component's tensors fit its configuration, by the code that loads it: its networks are built over the
+ * checkpoint, but no weight is prepared for computing.
+ */
+final class ComponentShapes {
+    private ComponentShapes() {
+    }
+
+    /**
+     * What does not fit, in words; empty if all fits.
+     *
+     * @param root      the folder with {@code model_index.json}
+     * @param component name of a sub-folder
+     */
+    static List<String> problems(final Path root, final String component) {
+        try {
+            build(ModelFolder.open(root), component);
+            return List.of();
+        } catch (WeightException e) {
+            return List.of(e.getMessage());
+        }
+    }
+
+    private static void build(final ModelFolder folder, final String component) {
+        switch (component) {
+            case ModelFolder.TOKENIZER -> Tokenizer.open(folder.component(component)).close();
+            case ModelFolder.SCHEDULER -> FlowMatchEulerDiscreteScheduler.read(folder.config(component));
+            case ModelFolder.TEXT_ENCODER -> {
+                try (WeightSource source = folder.weights(component)) {
+                    new Qwen25VlTextModel(ModuleScope.forInspection(Qwen25VlTextModel.scope(source)),
+                            Qwen25VlTextConfig.read(folder.config(component)));
+                }
+            }
+            case ModelFolder.TRANSFORMER -> {
+                try (WeightSource source = folder.weights(component)) {
+                    new QwenImageTransformer2DModel(ModuleScope.forInspection(WeightScope.of(source)),
+                            QwenImageConfig.read(folder.config(component)));
+                }
+            }
+            case ModelFolder.VAE -> {
+                try (WeightSource source = folder.weights(component)) {
+                    new QwenImageDecoder(ModuleScope.forInspection(WeightScope.of(source)),
+                            QwenImageVaeConfig.read(folder.config(component)));
+                }
+            }
+            default -> throw new WeightException("model folder " + folder.root() + " names a component " + component
+                    + " that text to image does not have; it belongs to another pipeline");
+        }
+    }
+}
