@@ -1,0 +1,204 @@
+package io.qwenimage.backend.cpu;
+
+import io.qwenimage.backend.Activation;
+import io.qwenimage.backend.cpu.MatrixProduct.Matrix;
+import io.qwenimage.tensor.DType;
+import io.qwenimage.tensor.HostTensor;
+import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
+
+/**
+ * Products of single-precision activations with weights of any floating type.
+ *
+ * <p>Split arithmetic, for CPUs with AMX and BF16 weights: an activation is the sum of two BF16 numbers up to a
+ * relative 2^-16, so two products of BF16 numbers with single-precision sums give the result to about 1e-5, several
+ * times faster than single precision does. Otherwise weights stay in memory as they are stored, and oneDNN widens
+ * them inside its kernel. (It must not be given packed BF16 weights with single-precision activations: version 3.11
+ * computes wrong sums for long rows.)
+ */
+final class Linear {
+    private static final int PANEL_COLUMNS = 1024;
+    private static final int BLOCK_ROWS = 256;
+    private static final int WEIGHT_SLOT = 1;
+    private static final int WIDENED_PANEL_COLUMNS = 128;
+
+    private final WorkerPool workers;
+    private final boolean split;
+
+    /**
+     * The products of one backend.
+     *
+     * @param split whether to use split arithmetic where weights are BF16
+     */
+    Linear(final WorkerPool workers, final boolean split) {
+        this.workers = workers;
+        this.split = split;
+    }
+
+    /** Takes a stored matrix [out, in] over into an arena. */
+    LinearWeight prepare(final CpuArena arena, final HostTensor weight) {
+        final long columns = weight.shape().extent(0);
+        final long inner = weight.shape().extent(1);
+        final long rowBytes = inner * weight.dtype().bytes();
+        final ByteBuffer bytes = NativeCopies.direct(weight.bytes());
+        final long from = NativeCopies.addressOf(bytes);
+        if (!split || weight.dtype() != DType.BF16) {
+            final Storage storage = arena.storage(columns * rowBytes, true);
+            NativeCopies.copy(workers, from, storage.address(), columns * rowBytes);
+            final int panel = weight.dtype() == DType.F8_E4M3 ? WIDENED_PANEL_COLUMNS : PANEL_COLUMNS;
+            NativeCopies.keepAlive(bytes);
+            return new LinearWeight(weight.shape(), weight.dtype(), storage, false, panel, panel * rowBytes);
+        }
+        final long panelBytes = packedBytes(inner, Math.min(columns, PANEL_COLUMNS));
+        final int panels = (int) ((columns + PANEL_COLUMNS - 1) / PANEL_COLUMNS);
+        final long lastBytes = packedBytes(inner, columns - (panels - 1L) * PANEL_COLUMNS);
+        final Storage storage = arena.storage((panels - 1) * panelBytes + lastBytes, true);
+        final LinearWeight prepared =
+                new LinearWeight(weight.shape(), DType.BF16, storage, true, PANEL_COLUMNS, panelBytes);
+        workers.run(panels, (worker, panel) -> {
+            final Repacking repacking = new Repacking(inner, prepared.columns(panel));
+            worker.call(repacking, key -> key.prepare(worker))
+                    .run(worker, from + prepared.firstColumn(panel) * rowBytes, prepared.address(panel));
+        });
+        NativeCopies.keepAlive(bytes);
+        return prepared;
+    }
+
+    /**
+     * activation(x W^T + bias) + residual.
+     *
+     * @param arena    for scratch memory
+     * @param bias     or null
+     * @param residual or null
+     * @param result   [rows, out]
+     */
+    void run(final CpuArena arena, final CpuTensor x, final LinearWeight weight, final CpuTensor bias,
+            final Activation activation, final CpuTensor residual, final CpuTensor result) {
+        final Operands operands = new Operands(x.shape().rows(), x.shape().extent(-1), result.shape().extent(-1),
+                x.address(), weight, bias == null ? 0 : bias.address(), activation,
+                residual == null ? 0 : residual.address(), result.address());
+        if (weight.packed()) {
+            final Storage parts = arena.storage(2 * operands.rows * operands.inner * Short.BYTES, false);
+            runSplit(operands, parts.address());
+            arena.release(parts);
+        } else {
+            runStored(operands);
+        }
+    }
+
+    /** Writes floats as the sum of two BF16 numbers, the upper parts first, then the lower ones. */
+    static void split(final Worker worker, final long from, final long upper, final long lower, final int count) {
+        final float[] values = worker.floats(0, count);
+        final short[] high = worker.shorts(0, count);
+        final short[] low = worker.shorts(1, count);
+        Address.floats(from, count).get(values, 0, count);
+        splitBits(values, high, low, count);
+        Address.shorts(upper, count).put(high, 0, count);
+        Address.shorts(lower, count).put(low, 0, count);
+    }
+
+    private void runSplit(final Operands operands, final long parts) {
+        final long rows = operands.rows;
+        final long inner = operands.inner;
+        final long lower = parts + rows * inner * Short.BYTES;
+        workers.runRows(rows, 16, (worker, first, end) -> {
+            for (long row = first; row < end; row++) {
+                split(worker, operands.x + row * inner * Float.BYTES, parts + row * inner * Short.BYTES,
+                        lower + row * inner * Short.BYTES, (int) inner);
+            }
+        });
+        final Matrix source = Matrix.dense(DType.BF16, inner);
+        forEachTile(operands, (worker, tile) -> {
+            final MatrixProduct first = new MatrixProduct(tile.rows, inner, tile.columns, source, Matrix.PACKED,
+                    operands.columns, operands.bias != 0, false, Activation.NONE, false, 1f);
+            final MatrixProduct second = new MatrixProduct(tile.rows, inner, tile.columns, source, Matrix.PACKED,
+                    operands.columns, false, true, operands.activation, operands.residual != 0, 1f);
+            final long start = tile.firstRow * inner * Short.BYTES;
+            execute(worker, first, operands, tile, parts + start, tile.weights);
+            execute(worker, second, operands, tile, lower + start, tile.weights);
+        });
+    }
+
+    private void runStored(final Operands operands) {
+        final long inner = operands.inner;
+        forEachTile(operands, (worker, tile) -> {
+            final DType dtype = operands.weight.dtype();
+            final MatrixProduct product = product(operands, tile, dtype);
+            final long x = operands.x + tile.firstRow * inner * Float.BYTES;
+            if (dtype != DType.F8_E4M3 && (dtype == DType.F32
+                    || !worker.call(product, key -> key.prepare(worker)).implementation().startsWith("ref"))) {
+                execute(worker, product, operands, tile, x, tile.weights);
+                return;
+            }
+            final long widened = worker.scratch(WEIGHT_SLOT, inner * tile.columns * Float.BYTES);
+            NativeCopies.widen(worker, tile.weights, dtype, widened, inner * tile.columns);
+            execute(worker, product(operands, tile, DType.F32), operands, tile, x, widened);
+        });
+    }
+
+    private static MatrixProduct product(final Operands operands, final Tile tile, final DType weights) {
+        return new MatrixProduct(tile.rows, operands.inner, tile.columns, Matrix.dense(DType.F32, operands.inner),
+                Matrix.transposed(weights, operands.inner), operands.columns, operands.bias != 0, false,
+                operands.activation, operands.residual != 0, 1f);
+    }
+
+    private static void execute(final Worker worker, final MatrixProduct product, final Operands operands,
+            final Tile tile, final long source, final long weights) {
+        final long[] addresses = new long[3 + (product.bias() ? 1 : 0) + (product.residual() ? 1 : 0)];
+        final long place = (tile.firstRow * operands.columns + tile.firstColumn) * Float.BYTES;
+        addresses[0] = source;
+        addresses[1] = weights;
+        addresses[2] = operands.result + place;
+        if (product.bias()) {
+            addresses[3] = operands.bias + tile.firstColumn * Float.BYTES;
+        }
+        if (product.residual()) {
+            addresses[addresses.length - 1] = operands.residual + place;
+        }
+        worker.call(product, key -> key.prepare(worker)).run(worker, addresses);
+    }
+
+    // Weights that must be widened are widened once for each block of rows, so those blocks are tall.
+    private void forEachTile(final Operands operands, final TileTask task) {
+        final LinearWeight weight = operands.weight;
+        final long height = weight.dtype() == DType.F8_E4M3 ? operands.rows : BLOCK_ROWS;
+        final int blocks = (int) Math.max(1, (operands.rows + height - 1) / height);
+        workers.run(blocks * weight.panels(), (worker, item) -> {
+            final int panel = item / blocks;
+            final long firstRow = item % blocks * height;
+            task.run(worker, new Tile(firstRow, Math.min(height, operands.rows - firstRow),
+                    weight.firstColumn(panel), weight.columns(panel), weight.address(panel)));
+        });
+    }
+
+    private long packedBytes(final long inner, final long columns) {
+        final long[] bytes = new long[1];
+        workers.run(1, (worker, item) -> {
+            try (org.bytedeco.dnnl.memory.desc layout = MatrixProduct.packedLayout(worker, inner, columns)) {
+                bytes[0] = layout.get_size();
+            }
+        });
+        return (bytes[0] + 63) / 64 * 64;
+    }
+
+    private static void splitBits(final float[] values, final short[] high, final short[] low, final int count) {
+        for (int i = 0; i < count; i++) {
+            final int bits = Float.floatToRawIntBits(values[i]);
+            high[i] = (short) (bits >>> 16);
+            final float rest = values[i] - Float.intBitsToFloat(bits & 0xffff0000);
+            low[i] = (short) (Float.floatToRawIntBits(rest) + 0x8000 >>> 16);
+        }
+    }
+
+    @FunctionalInterface
+    private interface TileTask {
+        void run(Worker worker, Tile tile);
+    }
+
+    private record Operands(long rows, long inner, long columns, long x, LinearWeight weight, long bias,
+            Activation activation, long residual, long result) {
+    }
+
+    private record Tile(long firstRow, long rows, long firstColumn, long columns, long weights) {
+    }
+}
