@@ -1,7 +1,11 @@
 package io.qwenimage.backend;
 
+import io.qwenimage.backend.cpu.CpuBackend;
+import io.qwenimage.backend.cpu.CpuOptions;
+import io.qwenimage.backend.cpu.CpuOptions.Arithmetic;
 import java.util.List;
 import java.util.function.Supplier;
+import org.junit.jupiter.api.Assumptions;
 
 /** Every backend that can run here; tests of what all must do run once for each. */
 public final class Backends {
@@ -18,11 +22,27 @@ public final class Backends {
         }
     }
 
+    private static final long BUDGET = 2L << 30;
+
     private Backends() {
     }
 
     /** Scalar Java first: where it fails too, the model is at fault. */
     public static List<Named> all() {
-        return List.of(new Named("reference", ReferenceBackend::new));
+        return List.of(new Named("reference", ReferenceBackend::new),
+                new Named("cpu, single precision", () -> cpu(Arithmetic.SINGLE)),
+                new Named("cpu, split products", () -> {
+                    final CpuBackend automatic = cpu(Arithmetic.AUTOMATIC);
+                    if (!automatic.splitsProducts()) {
+                        automatic.close();
+                        Assumptions.abort("this CPU has no matrix tiles");
+                    }
+                    return automatic;
+                }));
+    }
+
+    private static CpuBackend cpu(final Arithmetic arithmetic) {
+        return CpuBackend.open(CpuOptions.defaults().withThreads(2).withMemoryBudget(BUDGET)
+                .withArithmetic(arithmetic));
     }
 }

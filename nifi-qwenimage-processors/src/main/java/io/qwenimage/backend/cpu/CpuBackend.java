@@ -73,6 +73,11 @@ public final class CpuBackend implements Backend {
                 + " (" + reason + "); memory budget " + (options.memoryBudget() >> 20) + " MiB";
     }
 
+    /** Whether products with BF16 weights are computed in two BF16 parts. */
+    public boolean splitsProducts() {
+        return split;
+    }
+
     @Override
     public DType activationType() {
         return DType.F32;

@@ -1,0 +1,130 @@
+package io.qwenimage.backend;
+
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.qwenimage.tensor.DType;
+import io.qwenimage.tensor.HostTensor;
+import io.qwenimage.tensor.Shape;
+import io.qwenimage.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class LinearTest {
+    // Two BF16 parts hold 16 bits of an activation; sums of products of random signs stay within this share.
+    private static final double SPLIT_SHARE = 4e-5;
+
+    static List<Arguments> shapesAndTypes() {
+        final List<Arguments> cases = new ArrayList<>();
+        for (final Backends.Named backend : Backends.all()) {
+            for (final DType dtype : new DType[] {DType.F32, DType.BF16, DType.F16, DType.F8_E4M3}) {
+                for (final int[] shape : new int[][] {{113, 203, 77}, {1, 1024, 1100}, {1023, 32, 64}, {7, 1, 1},
+                        {300, 3072, 48}, {2, 4100, 16}}) {
+                    cases.add(Arguments.of(backend, dtype, shape[0], shape[1], shape[2]));
+                }
+            }
+        }
+        return cases;
+    }
+
+    @ParameterizedTest
+    @MethodSource("shapesAndTypes")
+    void equalsTheSumOfProducts(final Backends.Named kind, final DType dtype, final int rows, final int inner,
+            final int columns) {
+        final Samples samples = new Samples(rows + inner);
+        check(kind, samples.normal(1f, rows, inner), samples.normal(dtype, 0.1f, columns, inner), null,
+                Activation.NONE, null);
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.qwenimage.backend.Backends#all")
+    void addsBiasBeforeAndResidualAfterTheActivation(final Backends.Named kind) {
+        final Samples samples = new Samples(3);
+        for (final Activation activation : Activation.values()) {
+            for (final DType dtype : new DType[] {DType.F32, DType.BF16}) {
+                check(kind, samples.normal(1f, 300, 130), samples.normal(dtype, 0.2f, 1030, 130),
+                        samples.normal(1f, 1030), activation, samples.normal(1f, 300, 1030));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.qwenimage.backend.Backends#all")
+    void keepsItsAccuracyForLargeAndSmallMagnitudes(final Backends.Named kind) {
+        final Samples samples = new Samples(4);
+        check(kind, samples.normal(7e9f, 33, 70), samples.normal(DType.BF16, 1f, 40, 70), null, Activation.NONE, null);
+        check(kind, samples.normal(1e-20f, 33, 70), samples.normal(DType.BF16, 1f, 40, 70), null, Activation.NONE,
+                null);
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.qwenimage.backend.Backends#all")
+    void doesNotHideNotANumber(final Backends.Named kind) {
+        try (Backend backend = kind.open(); Arena arena = backend.openArena("test")) {
+            final float[] values = new float[64];
+            values[37] = Float.NaN;
+            final Tensor x = backend.upload(arena, HostTensor.ofFloats(Shape.of(2, 32), values));
+            final Tensor weight = backend.weight(arena, new Samples(1).normal(DType.BF16, 1f, 16, 32),
+                    WeightRole.LINEAR);
+            final float[] result =
+                    backend.download(backend.linear(arena, x, weight, null, Activation.NONE, null)).toFloats();
+            assertTrue(Float.isFinite(result[0]) && Float.isNaN(result[16]), "NaN must stay in its row and be seen");
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.qwenimage.backend.Backends#all")
+    void refusesShapesThatDoNotFit(final Backends.Named kind) {
+        try (Backend backend = kind.open(); Arena arena = backend.openArena("test")) {
+            final Samples samples = new Samples(1);
+            final Tensor x = backend.upload(arena, samples.normal(1f, 2, 31));
+            final Tensor weight = backend.weight(arena, samples.normal(1f, 16, 32), WeightRole.LINEAR);
+            final IllegalArgumentException refusal = assertThrows(IllegalArgumentException.class,
+                    () -> backend.linear(arena, x, weight, null, Activation.NONE, null));
+            assertTrue(refusal.getMessage().contains("[2, 31]") && refusal.getMessage().contains("[16, 32]"),
+                    refusal.getMessage());
+        }
+    }
+
+    private static void check(final Backends.Named kind, final HostTensor x, final HostTensor weight, final HostTensor bias,
+            final Activation activation, final HostTensor residual) {
+        try (Backend backend = kind.open(); Arena arena = backend.openArena("test")) {
+            final Tensor result = backend.linear(arena, backend.upload(arena, x),
+                    backend.weight(arena, weight, WeightRole.LINEAR),
+                    bias == null ? null : backend.weight(arena, bias, WeightRole.VECTOR), activation,
+                    residual == null ? null : backend.upload(arena, residual));
+            final int rows = x.shape().intExtent(0);
+            final int columns = weight.shape().intExtent(0);
+            final double[] expected = new double[rows * columns];
+            final float[] plain = new float[expected.length];
+            reference(x, weight, bias, activation, residual, expected, plain);
+            Samples.assertClose(expected, plain, backend.download(result), SPLIT_SHARE * Samples.rms(expected));
+        }
+    }
+
+    private static void reference(final HostTensor x, final HostTensor weight, final HostTensor bias,
+            final Activation activation, final HostTensor residual, final double[] expected, final float[] plain) {
+        final float[] a = x.toFloats();
+        final float[] b = weight.toFloats();
+        final float[] biases = bias == null ? null : bias.toFloats();
+        final float[] rests = residual == null ? null : residual.toFloats();
+        final int inner = x.shape().intExtent(1);
+        final int columns = weight.shape().intExtent(0);
+        for (int i = 0; i < expected.length; i++) {
+            final int row = i / columns;
+            final int column = i % columns;
+            double exact = bias == null ? 0 : biases[column];
+            float single = (float) exact;
+            for (int k = 0; k < inner; k++) {
+                exact += (double) a[row * inner + k] * b[column * inner + k];
+                single += a[row * inner + k] * b[column * inner + k];
+            }
+            final double rest = residual == null ? 0 : rests[i];
+            expected[i] = ActivationReference.apply(activation, exact) + rest;
+            plain[i] = (float) ActivationReference.apply(activation, single) + (float) rest;
+        }
+    }
+}
