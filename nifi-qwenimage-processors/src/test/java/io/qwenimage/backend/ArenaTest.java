@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class ArenaTest {
     @ParameterizedTest
-    @MethodSource("io.qwenimage.backend.Backends#all")
+    @MethodSource("io.qwenimage.backend.Backends#shipped")
     void givesAllMemoryBackWhenClosed(final Backends.Named kind) {
         try (Backend backend = kind.open()) {
             try (Arena outer = backend.openArena("outer")) {
@@ -40,7 +40,7 @@ class ArenaTest {
     }
 
     @ParameterizedTest
-    @MethodSource("io.qwenimage.backend.Backends#all")
+    @MethodSource("io.qwenimage.backend.Backends#shipped")
     void refusesUseAfterClose(final Backends.Named kind) {
         try (Backend backend = kind.open()) {
             final Arena arena = backend.openArena("short-lived");
@@ -57,7 +57,7 @@ class ArenaTest {
     }
 
     @ParameterizedTest
-    @MethodSource("io.qwenimage.backend.Backends#all")
+    @MethodSource("io.qwenimage.backend.Backends#shipped")
     void keepsATensorBeyondItsArena(final Backends.Named kind) {
         try (Backend backend = kind.open(); Arena outer = backend.openArena("outer")) {
             final Tensor kept;
@@ -97,7 +97,7 @@ class ArenaTest {
     }
 
     @ParameterizedTest
-    @MethodSource("io.qwenimage.backend.Backends#all")
+    @MethodSource("io.qwenimage.backend.Backends#shipped")
     void closesOpenArenasWithTheBackend(final Backends.Named kind) {
         final Backend backend = kind.open();
         final Tensor x = backend.upload(backend.openArena("forgotten"), new Samples(1).normal(1f, 2));
@@ -108,7 +108,7 @@ class ArenaTest {
     }
 
     @ParameterizedTest
-    @MethodSource("io.qwenimage.backend.Backends#all")
+    @MethodSource("io.qwenimage.backend.Backends#shipped")
     void refusesTensorsAndArenasOfOthers(final Backends.Named kind) {
         try (Backend one = kind.open(); Backend other = kind.open(); Arena arena = other.openArena("theirs")) {
             assertThrows(IllegalArgumentException.class, () -> one.upload(arena, new Samples(1).normal(1f, 2)));
@@ -116,7 +116,7 @@ class ArenaTest {
     }
 
     @ParameterizedTest
-    @MethodSource("io.qwenimage.backend.Backends#all")
+    @MethodSource("io.qwenimage.backend.Backends#shipped")
     void servesSeveralThreads(final Backends.Named kind) throws Exception {
         try (Backend backend = kind.open(); ExecutorService callers = Executors.newFixedThreadPool(4)) {
             final List<Future<float[]>> results = new ArrayList<>();

@@ -41,7 +41,7 @@ class AttentionTest {
     }
 
     @ParameterizedTest
-    @MethodSource("io.qwenimage.backend.Backends#all")
+    @MethodSource("io.qwenimage.backend.Backends#shipped")
     void refusesQueriesWithoutKeys(final Backends.Named kind) {
         try (Backend backend = kind.open(); Arena arena = backend.openArena("test")) {
             final Samples samples = new Samples(1);

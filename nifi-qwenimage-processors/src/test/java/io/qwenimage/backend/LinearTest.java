@@ -76,7 +76,7 @@ class LinearTest {
     }
 
     @ParameterizedTest
-    @MethodSource("io.qwenimage.backend.Backends#all")
+    @MethodSource("io.qwenimage.backend.Backends#shipped")
     void refusesShapesThatDoNotFit(final Backends.Named kind) {
         try (Backend backend = kind.open(); Arena arena = backend.openArena("test")) {
             final Samples samples = new Samples(1);
