@@ -1,0 +1,66 @@
+package io.qwenimage.realnifi;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.ParameterContext;
+import org.junit.jupiter.api.extension.ParameterResolver;
+
+/**
+ * Hands the one NiFi of the test run to whoever asks for a {@link NiFiInstance}: it is started, and our NAR deployed hot, when
+ * the first test asks, and ends with the run.
+ */
+final class RealNiFi implements ParameterResolver {
+    private static final ExtensionContext.Namespace NAMESPACE = ExtensionContext.Namespace.create(RealNiFi.class);
+    private static final List<String> JAVA_OPTIONS = List.of("-Xmx1g");
+
+    @Override
+    public boolean supportsParameter(final ParameterContext parameter, final ExtensionContext context) {
+        return parameter.getParameter().getType() == NiFiInstance.class;
+    }
+
+    @Override
+    public Object resolveParameter(final ParameterContext parameter, final ExtensionContext context) {
+        // The store closes the instance when the run ends.
+        return context.getRoot().getStore(NAMESPACE).computeIfAbsent(NiFiInstance.class, key -> start(), NiFiInstance.class);
+    }
+
+    /** The build folder, where tests may leave what is to be looked at. */
+    static Path buildFolder() {
+        return Path.of(property("qwenimage.build"));
+    }
+
+    /** The folder with the flow definitions that are shipped. */
+    static Path flowTemplates() {
+        return Path.of(property("qwenimage.flow.templates"));
+    }
+
+    private static NiFiInstance start() {
+        try {
+            final ServerParts parts = ServerParts.of(Path.of(property("qwenimage.nifi.parts")));
+            final NiFiInstance instance = NiFiInstance.start(parts, buildFolder().resolve("nifi-of-tests"), 0, JAVA_OPTIONS);
+            try {
+                instance.deploy(Path.of(property("qwenimage.nar")));
+                return instance;
+            } catch (final IOException | InterruptedException | IllegalStateException e) {
+                instance.close();
+                throw e;
+            }
+        } catch (final IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (final InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("Interrupted while NiFi started", e);
+        }
+    }
+
+    private static String property(final String name) {
+        final String value = System.getProperty(name);
+        if (value == null) {
+            throw new IllegalStateException("The system property " + name + " is not set: run the integration tests with Maven's phase verify");
+        }
+        return value;
+    }
+}
