@@ -223,9 +223,9 @@ CASES = [
         seed=31337,
     ),
     dict(
-        name="one-step-empty-prompt",
+        name="one-step",
         model="defaults-f16-f8",
-        prompt="",
+        prompt="?",
         width=48,
         height=80,
         num_inference_steps=1,
