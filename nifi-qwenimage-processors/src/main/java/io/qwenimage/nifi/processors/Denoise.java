@@ -1,41 +1,84 @@
 package io.qwenimage.nifi.processors;
 
+import io.qwenimage.nifi.services.ModelLease;
+import io.qwenimage.nifi.services.TinyForward;
+import io.qwenimage.pipeline.Bundle;
+import io.qwenimage.pipeline.DataException;
+import io.qwenimage.pipeline.DenoiseRequest;
+import io.qwenimage.pipeline.ModelCard;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import org.apache.nifi.annotation.behavior.InputRequirement;
+import org.apache.nifi.annotation.behavior.SystemResource;
+import org.apache.nifi.annotation.behavior.SystemResourceConsideration;
+import org.apache.nifi.annotation.behavior.WritesAttribute;
+import org.apache.nifi.annotation.behavior.WritesAttributes;
 import org.apache.nifi.annotation.documentation.CapabilityDescription;
 import org.apache.nifi.annotation.documentation.SeeAlso;
 import org.apache.nifi.annotation.documentation.Tags;
 import org.apache.nifi.components.PropertyDescriptor;
-import org.apache.nifi.components.Validator;
 import org.apache.nifi.expression.ExpressionLanguageScope;
+import org.apache.nifi.flowfile.FlowFile;
+import org.apache.nifi.flowfile.attributes.CoreAttributes;
 import org.apache.nifi.processor.ProcessContext;
 import org.apache.nifi.processor.ProcessSession;
 import org.apache.nifi.processor.Relationship;
-import org.apache.nifi.processor.exception.ProcessException;
+import org.apache.nifi.util.StopWatch;
 
 @Tags({"qwen", "image", "diffusion", "text to image", "denoise", "latents"})
 @CapabilityDescription("Makes the latents of one or several pictures out of seeded noise, guided by what EncodeText "
         + "encoded.")
 @InputRequirement(InputRequirement.Requirement.INPUT_REQUIRED)
+@WritesAttributes({
+    @WritesAttribute(attribute = "mime.type", description = "application/x-safetensors"),
+    @WritesAttribute(attribute = "filename", description = "The FlowFile's name with the extension safetensors; with "
+            + "several pictures per prompt, with the seed before it"),
+    @WritesAttribute(attribute = "qwenimage.model", description = "Identifier of the model"),
+    @WritesAttribute(attribute = "qwenimage.model.trained", description = "false if the model's weights are random"),
+    @WritesAttribute(attribute = "qwenimage.width", description = "Width that the picture will have, in pixels"),
+    @WritesAttribute(attribute = "qwenimage.height", description = "Height that the picture will have, in pixels"),
+    @WritesAttribute(attribute = "qwenimage.requested.width", description = "Width asked for, if the size was rounded "
+            + "down"),
+    @WritesAttribute(attribute = "qwenimage.requested.height", description = "Height asked for, if the size was "
+            + "rounded down"),
+    @WritesAttribute(attribute = "qwenimage.steps", description = "Number of denoising steps"),
+    @WritesAttribute(attribute = "qwenimage.true.cfg.scale", description = "Guidance scale"),
+    @WritesAttribute(attribute = "qwenimage.seed", description = "Seed of the noise; on the original, of its first "
+            + "picture"),
+    @WritesAttribute(attribute = "fragment.identifier", description = "The same for all pictures of a FlowFile, and on "
+            + "the original"),
+    @WritesAttribute(attribute = "fragment.index", description = "Number of the picture, from 0"),
+    @WritesAttribute(attribute = "fragment.count", description = "How many pictures were made of the FlowFile"),
+    @WritesAttribute(attribute = "segment.original.filename", description = "Name of the FlowFile that came in"),
+    @WritesAttribute(attribute = "qwenimage.error", description = "On failure: what is wrong and what would help")
+})
+@SystemResourceConsideration(resource = SystemResource.CPU)
+@SystemResourceConsideration(resource = SystemResource.MEMORY, description = "The transformer's weights stay in native "
+        + "memory while the model service keeps them")
 @SeeAlso({EncodeText.class, DecodeVAE.class})
 public class Denoise extends AbstractStageProcessor {
-    static final PropertyDescriptor WIDTH = perFlowFile("Width",
+    static final PropertyDescriptor WIDTH = perFlowFile("Width", DenoiseSettings.SIZES,
             "Width of the pictures in pixels, rounded down to what the model can make. Empty: what the model "
                     + "recommends.");
-    static final PropertyDescriptor HEIGHT = perFlowFile("Height",
+    static final PropertyDescriptor HEIGHT = perFlowFile("Height", DenoiseSettings.SIZES,
             "Height of the pictures in pixels, rounded down to what the model can make. Empty: what the model "
                     + "recommends.");
-    static final PropertyDescriptor STEPS = perFlowFile("Steps",
+    static final PropertyDescriptor STEPS = perFlowFile("Steps", DenoiseSettings.STEPS,
             "Number of denoising steps. Empty: what the model recommends.");
-    static final PropertyDescriptor TRUE_CFG_SCALE = perFlowFile("True CFG Scale",
+    static final PropertyDescriptor TRUE_CFG_SCALE = perFlowFile("True CFG Scale", DenoiseSettings.SCALES,
             "How strongly the prompt is preferred to the negative prompt; 1 for not at all, which halves the time. "
                     + "Empty: what the model recommends.");
-    static final PropertyDescriptor SEED = perFlowFile("Seed",
+    static final PropertyDescriptor SEED = perFlowFile("Seed", DenoiseSettings.SEEDS,
             "Seed of the noise, a whole number: the same seed gives the same picture. Empty: drawn, and recorded in "
                     + "qwenimage.seed.");
-    static final PropertyDescriptor PICTURES_PER_PROMPT = perFlowFile("Pictures per Prompt",
+    static final PropertyDescriptor PICTURES_PER_PROMPT = perFlowFile("Pictures per Prompt", DenoiseSettings.PICTURES,
             "How many pictures to make, with the seeds seed, seed + 1, ... Empty: one.");
+
+    static final String STEPS_COUNTER = "Denoising Steps";
 
     static final Relationship SUCCESS = new Relationship.Builder()
             .name("success")
@@ -46,6 +89,8 @@ public class Denoise extends AbstractStageProcessor {
             .name("original")
             .description("The FlowFile that came in, when all its pictures are made")
             .build();
+
+    private static final String LATENTS = "latents";
 
     private static final List<PropertyDescriptor> PROPERTIES =
             List.of(MODEL_SERVICE, WIDTH, HEIGHT, STEPS, TRUE_CFG_SCALE, SEED, PICTURES_PER_PROMPT);
@@ -62,16 +107,115 @@ public class Denoise extends AbstractStageProcessor {
     }
 
     @Override
-    public void onTrigger(final ProcessContext context, final ProcessSession session) {
-        throw new ProcessException("this build does not denoise yet");
+    void process(final ProcessContext context, final ProcessSession session, final FlowFile flowFile) {
+        final DenoiseSettings settings = DenoiseSettings.read(StageAttributes.Values.of(context, flowFile));
+        final Bundle bundle = BundleContent.read(session, flowFile);
+        final String identifier = UUID.randomUUID().toString();
+        final List<FlowFile> pictures = new ArrayList<>();
+        try {
+            for (int index = 0; index < settings.pictures(); index++) {
+                final Map<String, String> fragment = fragment(flowFile, identifier, index, settings.pictures());
+                pictures.add(picture(context, session, flowFile, bundle, settings, fragment));
+            }
+        } catch (final DataException e) {
+            session.remove(pictures);
+            throw e;
+        }
+        FlowFile original = session.putAllAttributes(flowFile, Map.of(
+                StageAttributes.FRAGMENT_IDENTIFIER, identifier,
+                StageAttributes.FRAGMENT_COUNT, Integer.toString(settings.pictures()),
+                StageAttributes.SEED, Long.toString(settings.seed())));
+        original = session.removeAttribute(original, StageAttributes.ERROR);
+        session.transfer(pictures, SUCCESS);
+        session.transfer(original, ORIGINAL);
     }
 
-    private static PropertyDescriptor perFlowFile(final String name, final String description) {
+    @Override
+    String describeProperties(final StageAttributes.Values values) {
+        final DenoiseSettings settings = DenoiseSettings.read(values);
+        return settings.pictures() + " pictures for each prompt, of "
+                + (settings.width() == null ? "the recommended" : settings.width()) + " x "
+                + (settings.height() == null ? "the recommended" : settings.height()) + " pixels, in "
+                + (settings.steps() == null ? "the recommended" : settings.steps()) + " steps, with a true CFG scale of "
+                + (settings.trueCfgScale() == null ? "the recommended value" : settings.trueCfgScale())
+                + (values.of(SEED) == null ? ", with drawn seeds" : ", from seed " + settings.seed());
+    }
+
+    @Override
+    String tryOut(final TinyForward forward) {
+        return "one step made latents " + forward.denoise().tensor(LATENTS);
+    }
+
+    /** Makes one picture; the device is asked for anew for each, so that other processors have their turn between. */
+    private FlowFile picture(final ProcessContext context, final ProcessSession session, final FlowFile flowFile,
+            final Bundle bundle, final DenoiseSettings settings, final Map<String, String> fragment) {
+        final StopWatch stopWatch = new StopWatch(true);
+        final ModelCard card;
+        final DenoiseRequest request;
+        final Bundle denoised;
+        try (ModelLease lease = modelService(context).acquire(untilStopped())) {
+            card = lease.pipeline().card();
+            request = settings.request(card, Integer.parseInt(fragment.get(StageAttributes.FRAGMENT_INDEX)));
+            denoised = lease.pipeline().denoise(bundle, request, (step, steps, latents) -> {
+                session.adjustCounter(STEPS_COUNTER, 1, true);
+                getLogger().debug("{}: seed {}, step {} of {} done", flowFile, request.seed(), step + 1, steps);
+            }, untilStopped());
+        }
+        final Map<String, String> attributes = BundleContent.attributes(flowFile, card);
+        attributes.putAll(fragment);
+        attributes.put(StageAttributes.STEPS, Integer.toString(request.steps()));
+        attributes.put(StageAttributes.TRUE_CFG_SCALE, Double.toString(request.trueCfgScale()));
+        attributes.put(StageAttributes.SEED, Long.toString(request.seed()));
+        final String size = putSize(attributes, denoised, request);
+        if (!"1".equals(fragment.get(StageAttributes.FRAGMENT_COUNT))) {
+            attributes.compute(CoreAttributes.FILENAME.key(), (key, name) -> StageAttributes.withExtension(
+                    StageAttributes.withoutExtension(name) + "-" + request.seed(), BundleContent.EXTENSION));
+        }
+
+        FlowFile picture = BundleContent.write(session, session.create(flowFile), denoised);
+        picture = session.putAllAttributes(picture, attributes);
+        picture = session.removeAttribute(picture, StageAttributes.ERROR);
+        session.getProvenanceReporter().modifyContent(picture, "seed " + request.seed() + ", " + request.steps()
+                + " steps, true CFG scale " + request.trueCfgScale() + ", " + size + ", " + card.displayName(),
+                stopWatch.getElapsed(TimeUnit.MILLISECONDS));
+        return picture;
+    }
+
+    /** Notes the size that the picture has, and the one asked for where the model makes no such size. */
+    private String putSize(final Map<String, String> attributes, final Bundle denoised, final DenoiseRequest request) {
+        final String width = denoised.metadata().get(BundleContent.WIDTH);
+        final String height = denoised.metadata().get(BundleContent.HEIGHT);
+        final String requestedWidth = Integer.toString(request.width());
+        final String requestedHeight = Integer.toString(request.height());
+        attributes.put(StageAttributes.WIDTH, width);
+        attributes.put(StageAttributes.HEIGHT, height);
+        final String size = width + " x " + height + " pixels";
+        if (requestedWidth.equals(width) && requestedHeight.equals(height)) {
+            return size;
+        }
+        attributes.put(StageAttributes.REQUESTED_WIDTH, requestedWidth);
+        attributes.put(StageAttributes.REQUESTED_HEIGHT, requestedHeight);
+        final String rounded = size + " (rounded down from " + requestedWidth + " x " + requestedHeight + ")";
+        getLogger().info("A picture has {}", rounded);
+        return rounded;
+    }
+
+    private static Map<String, String> fragment(final FlowFile flowFile, final String identifier, final int index,
+            final int count) {
+        return Map.of(
+                StageAttributes.FRAGMENT_IDENTIFIER, identifier,
+                StageAttributes.FRAGMENT_INDEX, Integer.toString(index),
+                StageAttributes.FRAGMENT_COUNT, Integer.toString(count),
+                StageAttributes.SEGMENT_ORIGINAL_FILENAME, flowFile.getAttribute(CoreAttributes.FILENAME.key()));
+    }
+
+    private static PropertyDescriptor perFlowFile(final String name, final NumberRange range,
+            final String description) {
         return new PropertyDescriptor.Builder()
                 .name(name)
                 .description(description)
                 .expressionLanguageSupported(ExpressionLanguageScope.FLOWFILE_ATTRIBUTES)
-                .addValidator(Validator.VALID)
+                .addValidator(range)
                 .build();
     }
 }

@@ -1,18 +1,25 @@
 package io.qwenimage.nifi.processors;
 
+import io.qwenimage.image.ImageFormat;
 import org.apache.nifi.components.DescribedValue;
 
 /** The file formats of pictures. */
 enum PictureFormat implements DescribedValue {
-    PNG("PNG", "Lossless"),
-    JPEG("JPEG", "Lossy and small");
+    PNG(ImageFormat.PNG, "Lossless"),
+    JPEG(ImageFormat.JPEG, "Lossy; prompts beyond 64 KB are cut in its metadata"),
+    WEBP(ImageFormat.WEBP, "Lossy and small, lossless at quality 100");
 
-    private final String displayName;
+    private final ImageFormat format;
     private final String description;
 
-    PictureFormat(final String displayName, final String description) {
-        this.displayName = displayName;
+    PictureFormat(final ImageFormat format, final String description) {
+        this.format = format;
         this.description = description;
+    }
+
+    /** What the encoder calls it. */
+    ImageFormat format() {
+        return format;
     }
 
     @Override
@@ -22,7 +29,7 @@ enum PictureFormat implements DescribedValue {
 
     @Override
     public String getDisplayName() {
-        return displayName;
+        return name();
     }
 
     @Override

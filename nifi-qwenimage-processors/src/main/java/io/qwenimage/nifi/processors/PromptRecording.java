@@ -1,5 +1,9 @@
 package io.qwenimage.nifi.processors;
 
+import io.qwenimage.pipeline.Bundle;
+import io.qwenimage.pipeline.TextRequest;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.apache.nifi.components.DescribedValue;
 
 /** Where the text of the prompts is kept once they are encoded. */
@@ -15,6 +19,19 @@ enum PromptRecording implements DescribedValue {
     PromptRecording(final String displayName, final String description) {
         this.displayName = displayName;
         this.description = description;
+    }
+
+    /** A bundle with the texts in its metadata, unless they are to be nowhere. */
+    Bundle record(final Bundle encoded, final TextRequest request) {
+        if (this == NOWHERE) {
+            return encoded;
+        }
+        final Map<String, String> texts = new LinkedHashMap<>();
+        texts.put(BundleContent.PROMPT, request.prompt());
+        if (request.negativePrompt() != null) {
+            texts.put(BundleContent.NEGATIVE_PROMPT, request.negativePrompt());
+        }
+        return encoded.with(Map.of(), texts);
     }
 
     @Override

@@ -1,20 +1,35 @@
 package io.qwenimage.nifi.services.standard;
 
+import com.sun.management.OperatingSystemMXBean;
+import io.qwenimage.backend.Backend;
 import io.qwenimage.nifi.services.ComputeDeviceService;
 import io.qwenimage.nifi.services.DeviceLease;
 import io.qwenimage.nifi.services.ServiceUnavailableException;
+import io.qwenimage.nifi.services.VerificationReport;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.apache.nifi.annotation.documentation.CapabilityDescription;
 import org.apache.nifi.annotation.documentation.Tags;
+import org.apache.nifi.annotation.lifecycle.OnDisabled;
+import org.apache.nifi.annotation.lifecycle.OnEnabled;
+import org.apache.nifi.components.ConfigVerificationResult;
 import org.apache.nifi.components.PropertyDescriptor;
 import org.apache.nifi.controller.AbstractControllerService;
+import org.apache.nifi.controller.ConfigurationContext;
+import org.apache.nifi.controller.VerifiableControllerService;
 import org.apache.nifi.expression.ExpressionLanguageScope;
+import org.apache.nifi.logging.ComponentLog;
+import org.apache.nifi.processor.DataUnit;
 import org.apache.nifi.processor.util.StandardValidators;
+import org.apache.nifi.reporting.InitializationException;
 
 @Tags({"qwen", "image", "cpu", "device", "memory"})
 @CapabilityDescription("Computes on the processors of this machine. Owns threads, a memory budget and the queue of those "
         + "who want to compute.")
-public class CpuComputeDeviceService extends AbstractControllerService implements ComputeDeviceService {
+public class CpuComputeDeviceService extends AbstractControllerService
+        implements ComputeDeviceService, VerifiableControllerService {
     static final PropertyDescriptor THREADS = new PropertyDescriptor.Builder()
             .name("Threads")
             .description("How many threads one computation uses. Not set: as many as the machine has cores.")
@@ -51,13 +66,104 @@ public class CpuComputeDeviceService extends AbstractControllerService implement
     private static final List<PropertyDescriptor> PROPERTIES =
             List.of(THREADS, MEMORY_BUDGET, CONCURRENT_REQUESTS, NATIVE_LIBRARY_CACHE_DIRECTORY);
 
+    private final BackendFactory backends;
+    private volatile SharedDevice device;
+
+    public CpuComputeDeviceService() {
+        this(CpuComputeDeviceService::openBackend);
+    }
+
+    CpuComputeDeviceService(final BackendFactory backends) {
+        this.backends = backends;
+    }
+
     @Override
     protected List<PropertyDescriptor> getSupportedPropertyDescriptors() {
         return PROPERTIES;
     }
 
+    /**
+     * Opens the device.
+     *
+     * @throws InitializationException if it cannot be opened; nothing stays open then
+     */
+    @OnEnabled
+    public void onEnabled(final ConfigurationContext context) throws InitializationException {
+        final CpuSettings settings = settings(context);
+        final int permits = context.getProperty(CONCURRENT_REQUESTS).evaluateAttributeExpressions().asInteger();
+        try {
+            final Backend backend = backends.open(settings);
+            device = new SharedDevice(backend, permits);
+            getLogger().info("{}", backend.describe());
+        } catch (final RuntimeException | LinkageError e) {
+            throw new InitializationException("the CPU device cannot be opened: " + e.getMessage(), e);
+        }
+    }
+
+    /** Frees the device's native memory, now or when the last lease on it is closed. */
+    @OnDisabled
+    public void onDisabled() {
+        final SharedDevice retiring = device;
+        device = null;
+        if (retiring != null) {
+            retiring.retire();
+        }
+    }
+
     @Override
     public DeviceLease acquire() {
-        throw new ServiceUnavailableException("the CPU device cannot be opened: this build has no CPU backend");
+        final SharedDevice current = device;
+        if (current == null) {
+            throw new ServiceUnavailableException("the compute device service " + getIdentifier()
+                    + " is not enabled; enable it");
+        }
+        return current.lease();
+    }
+
+    @Override
+    public List<ConfigVerificationResult> verify(final ConfigurationContext context,
+            final ComponentLog verificationLogger, final Map<String, String> variables) {
+        final VerificationReport report = new VerificationReport(verificationLogger);
+        final CpuSettings settings = settings(context);
+        report.step("Memory Budget", () -> {
+            final long physicalMemory = physicalMemory();
+            if (settings.memoryBudget() > physicalMemory) {
+                throw new IllegalArgumentException("the budget of " + megabytes(settings.memoryBudget())
+                        + " exceeds the machine's memory of " + megabytes(physicalMemory) + "; lower Memory Budget");
+            }
+            return megabytes(settings.memoryBudget()) + " of the machine's " + megabytes(physicalMemory)
+                    + ", beside a Java heap of up to " + megabytes(Runtime.getRuntime().maxMemory());
+        });
+        report.step("Device", () -> {
+            try (Backend backend = backends.open(settings)) {
+                return backend.describe();
+            }
+        });
+        return report.results();
+    }
+
+    private static CpuSettings settings(final ConfigurationContext context) {
+        final Integer threads = context.getProperty(THREADS).evaluateAttributeExpressions().asInteger();
+        final Double budget = context.getProperty(MEMORY_BUDGET).evaluateAttributeExpressions().asDataSize(DataUnit.B);
+        final String cache = context.getProperty(NATIVE_LIBRARY_CACHE_DIRECTORY).evaluateAttributeExpressions()
+                .getValue();
+        return new CpuSettings(
+                threads == null ? Runtime.getRuntime().availableProcessors() : threads,
+                budget == null
+                        ? CpuSettings.defaultBudget(physicalMemory(), Runtime.getRuntime().maxMemory())
+                        : budget.longValue(),
+                cache == null ? null : Path.of(cache));
+    }
+
+    private static long physicalMemory() {
+        return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
+    }
+
+    private static String megabytes(final long bytes) {
+        return bytes / (1024 * 1024) + " MiB";
+    }
+
+    private static Backend openBackend(final CpuSettings settings) {
+        throw new IllegalStateException("this build has no CPU backend");
     }
 }

@@ -1,0 +1,14 @@
+package io.qwenimage.nifi.services.standard;
+
+import io.qwenimage.backend.Backend;
+
+/** Opens the CPU as a backend. */
+@FunctionalInterface
+interface BackendFactory {
+    /**
+     * Opens a backend.
+     *
+     * @return owned by the caller
+     */
+    Backend open(CpuSettings settings);
+}

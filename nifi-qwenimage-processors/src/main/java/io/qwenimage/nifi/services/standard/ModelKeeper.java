@@ -1,0 +1,142 @@
+package io.qwenimage.nifi.services.standard;
+
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.Cancellation;
+import io.qwenimage.nifi.services.ComputeDeviceService;
+import io.qwenimage.nifi.services.DeviceLease;
+import io.qwenimage.nifi.services.DevicePermit;
+import io.qwenimage.nifi.services.ModelLease;
+import io.qwenimage.nifi.services.ServiceUnavailableException;
+import io.qwenimage.pipeline.QwenImagePipeline;
+import java.util.function.Function;
+import java.util.function.LongSupplier;
+
+/**
+ * A model from one enabling of its service to the last lease's end: opened when first wanted, given up when nobody has
+ * wanted it for a while, opened again. Safe for use by several threads.
+ */
+final class ModelKeeper {
+    private final ComputeDeviceService device;
+    private final Function<Backend, QwenImagePipeline> opener;
+    private final LongSupplier nanoTime;
+    private SharedResource<OpenModel> open;
+    private long lastUse;
+    private boolean retired;
+
+    /**
+     * @param device   where the model runs
+     * @param opener   opens the model on a backend
+     * @param nanoTime the clock of idleness
+     */
+    ModelKeeper(final ComputeDeviceService device, final Function<Backend, QwenImagePipeline> opener,
+            final LongSupplier nanoTime) {
+        this.device = device;
+        this.opener = opener;
+        this.nanoTime = nanoTime;
+    }
+
+    /**
+     * Opens the model if it is not open, and waits for its turn.
+     *
+     * @throws ServiceUnavailableException if this keeper is retired
+     */
+    ModelLease lease(final Cancellation cancellation) {
+        final SharedResource<OpenModel>.Hold hold = hold();
+        try {
+            return new Lease(this, hold, hold.get().device().permit(cancellation));
+        } catch (final RuntimeException | Error e) {
+            hold.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Closes the model if nobody has used it for some time.
+     *
+     * @param idleNanos how long
+     * @return whether it was closed now
+     */
+    synchronized boolean closeIfIdle(final long idleNanos) {
+        if (open == null || nanoTime.getAsLong() - lastUse < idleNanos || !open.retireIfUnused()) {
+            return false;
+        }
+        open = null;
+        return true;
+    }
+
+    /** Hands out no more leases; the model is closed when the last one is. */
+    synchronized void retire() {
+        retired = true;
+        if (open != null) {
+            open.retire();
+            open = null;
+        }
+    }
+
+    private synchronized SharedResource<OpenModel>.Hold hold() {
+        if (retired) {
+            throw new ServiceUnavailableException("the model service was disabled; enable it again");
+        }
+        if (open == null) {
+            final OpenModel model = openModel();
+            open = new SharedResource<>(model, model::close);
+        }
+        lastUse = nanoTime.getAsLong();
+        return open.hold();
+    }
+
+    private OpenModel openModel() {
+        final DeviceLease lease = acquireDevice();
+        try {
+            return new OpenModel(lease, opener.apply(lease.backend()));
+        } catch (final RuntimeException | Error e) {
+            lease.close();
+            throw e;
+        }
+    }
+
+    private DeviceLease acquireDevice() {
+        try {
+            return device.acquire();
+        } catch (final ServiceUnavailableException e) {
+            throw e;
+        } catch (final RuntimeException e) {
+            // NiFi's own proxy refuses calls to a service that is not enabled.
+            throw new ServiceUnavailableException("the compute device service cannot be used: " + e.getMessage()
+                    + "; enable it", e);
+        }
+    }
+
+    private synchronized void used() {
+        lastUse = nanoTime.getAsLong();
+    }
+
+    private record OpenModel(DeviceLease device, QwenImagePipeline pipeline) implements AutoCloseable {
+        @Override
+        public void close() {
+            try {
+                pipeline.close();
+            } finally {
+                device.close();
+            }
+        }
+    }
+
+    private record Lease(ModelKeeper keeper, SharedResource<OpenModel>.Hold hold, DevicePermit permit)
+            implements ModelLease {
+        @Override
+        public QwenImagePipeline pipeline() {
+            return hold.get().pipeline();
+        }
+
+        @Override
+        public void close() {
+            keeper.used();
+            try {
+                permit.close();
+            } finally {
+                hold.close();
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+package io.qwenimage.nifi.services.standard;
+
+import io.qwenimage.backend.Backend;
+import io.qwenimage.pipeline.QwenImagePipeline;
+import io.qwenimage.pipeline.VerificationStep;
+import java.nio.file.Path;
+import java.util.List;
+
+/** What the model service asks of the engine. */
+interface ModelLibrary {
+    /**
+     * The folder of the embedded demo model, unpacked if it is not yet.
+     *
+     * @throws io.qwenimage.weights.WeightException if it cannot be unpacked
+     */
+    Path demoFolder();
+
+    /**
+     * Looks a model folder through without reading weights.
+     *
+     * @param memoryBudget what the device may hold, in bytes
+     * @return findings in words, in the order in which they were made
+     */
+    List<VerificationStep> inspect(Path folder, long memoryBudget);
+
+    /**
+     * Opens a model; weights are read when a stage first needs them.
+     *
+     * @param backend must stay open as long as the pipeline
+     * @return owned by the caller
+     */
+    QwenImagePipeline open(Path folder, Backend backend);
+}
