@@ -111,14 +111,14 @@ public class Denoise extends AbstractStageProcessor {
         final DenoiseSettings settings = DenoiseSettings.read(StageAttributes.Values.of(context, flowFile));
         final Bundle bundle = BundleContent.read(session, flowFile);
         final String identifier = UUID.randomUUID().toString();
-        final List<FlowFile> pictures = new ArrayList<>();
+        final List<Picture> pictures = new ArrayList<>();
         try {
             for (int index = 0; index < settings.pictures(); index++) {
                 final Map<String, String> fragment = fragment(flowFile, identifier, index, settings.pictures());
                 pictures.add(picture(context, session, flowFile, bundle, settings, fragment));
             }
         } catch (final DataException e) {
-            session.remove(pictures);
+            pictures.forEach(picture -> session.remove(picture.flowFile()));
             throw e;
         }
         FlowFile original = session.putAllAttributes(flowFile, Map.of(
@@ -126,7 +126,10 @@ public class Denoise extends AbstractStageProcessor {
                 StageAttributes.FRAGMENT_COUNT, Integer.toString(settings.pictures()),
                 StageAttributes.SEED, Long.toString(settings.seed())));
         original = session.removeAttribute(original, StageAttributes.ERROR);
-        session.transfer(pictures, SUCCESS);
+        pictures.forEach(picture -> {
+            session.getProvenanceReporter().modifyContent(picture.flowFile(), picture.details(), picture.millis());
+            session.transfer(picture.flowFile(), SUCCESS);
+        });
         session.transfer(original, ORIGINAL);
     }
 
@@ -147,7 +150,7 @@ public class Denoise extends AbstractStageProcessor {
     }
 
     /** Makes one picture; the device is asked for anew for each, so that other processors have their turn between. */
-    private FlowFile picture(final ProcessContext context, final ProcessSession session, final FlowFile flowFile,
+    private Picture picture(final ProcessContext context, final ProcessSession session, final FlowFile flowFile,
             final Bundle bundle, final DenoiseSettings settings, final Map<String, String> fragment) {
         final StopWatch stopWatch = new StopWatch(true);
         final ModelCard card;
@@ -175,10 +178,9 @@ public class Denoise extends AbstractStageProcessor {
         FlowFile picture = BundleContent.write(session, session.create(flowFile), denoised);
         picture = session.putAllAttributes(picture, attributes);
         picture = session.removeAttribute(picture, StageAttributes.ERROR);
-        session.getProvenanceReporter().modifyContent(picture, "seed " + request.seed() + ", " + request.steps()
-                + " steps, true CFG scale " + request.trueCfgScale() + ", " + size + ", " + card.displayName(),
+        return new Picture(picture, "seed " + request.seed() + ", " + request.steps() + " steps, true CFG scale "
+                + request.trueCfgScale() + ", " + size + ", " + card.displayName(),
                 stopWatch.getElapsed(TimeUnit.MILLISECONDS));
-        return picture;
     }
 
     /** Notes the size that the picture has, and the one asked for where the model makes no such size. */
@@ -207,6 +209,10 @@ public class Denoise extends AbstractStageProcessor {
                 StageAttributes.FRAGMENT_INDEX, Integer.toString(index),
                 StageAttributes.FRAGMENT_COUNT, Integer.toString(count),
                 StageAttributes.SEGMENT_ORIGINAL_FILENAME, flowFile.getAttribute(CoreAttributes.FILENAME.key()));
+    }
+
+    /** A picture's FlowFile, and what provenance is to tell of it once all pictures are made. */
+    private record Picture(FlowFile flowFile, String details, long millis) {
     }
 
     private static PropertyDescriptor perFlowFile(final String name, final NumberRange range,
