@@ -33,6 +33,11 @@ final class SharedDevice {
         return new Lease(hold, permits);
     }
 
+    /** How many wait for their turn to compute. */
+    int waiting() {
+        return permits.waiting();
+    }
+
     /** Hands out no more leases; the backend is freed when the last one is closed. */
     void retire() {
         backend.retire();
