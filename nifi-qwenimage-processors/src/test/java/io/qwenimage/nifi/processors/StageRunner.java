@@ -3,7 +3,6 @@ package io.qwenimage.nifi.processors;
 import io.qwenimage.nifi.FakeModelService;
 import io.qwenimage.nifi.FakePipeline;
 import io.qwenimage.pipeline.Bundle;
-import io.qwenimage.pipeline.Bundles;
 import io.qwenimage.pipeline.DataException;
 import io.qwenimage.pipeline.DenoiseRequest;
 import io.qwenimage.pipeline.StepListener;
@@ -54,7 +53,7 @@ final class StageRunner {
     static byte[] bytes(final Bundle bundle) {
         final ByteArrayOutputStream out = new ByteArrayOutputStream();
         try {
-            Bundles.write(bundle, out);
+            BundleContent.write(bundle, out);
         } catch (final IOException e) {
             throw new IllegalStateException(e);
         }
@@ -63,7 +62,7 @@ final class StageRunner {
 
     static Bundle bundle(final MockFlowFile flowFile) {
         try {
-            return Bundles.read(flowFile.toByteArray());
+            return BundleContent.read(flowFile.toByteArray());
         } catch (final DataException e) {
             throw new AssertionError("the content is no bundle", e);
         }

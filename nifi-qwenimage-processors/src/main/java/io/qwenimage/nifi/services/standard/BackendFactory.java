@@ -1,6 +1,7 @@
 package io.qwenimage.nifi.services.standard;
 
 import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.cpu.CpuOptions;
 
 /** Opens the CPU as a backend. */
 @FunctionalInterface
@@ -10,5 +11,5 @@ interface BackendFactory {
      *
      * @return owned by the caller
      */
-    Backend open(CpuSettings settings);
+    Backend open(CpuOptions options);
 }

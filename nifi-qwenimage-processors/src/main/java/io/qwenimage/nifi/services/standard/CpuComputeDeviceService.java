@@ -2,6 +2,8 @@ package io.qwenimage.nifi.services.standard;
 
 import com.sun.management.OperatingSystemMXBean;
 import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.cpu.CpuBackend;
+import io.qwenimage.backend.cpu.CpuOptions;
 import io.qwenimage.nifi.services.ComputeDeviceService;
 import io.qwenimage.nifi.services.DeviceLease;
 import io.qwenimage.nifi.services.ServiceUnavailableException;
@@ -57,8 +59,8 @@ public class CpuComputeDeviceService extends AbstractControllerService
 
     static final PropertyDescriptor NATIVE_LIBRARY_CACHE_DIRECTORY = new PropertyDescriptor.Builder()
             .name("Native Library Cache Directory")
-            .description("Where the native libraries of the processors are unpacked; created when missing. Not set: a "
-                    + "folder of this user below the temporary directory.")
+            .description("Where native libraries are unpacked; created when missing. Not set: a folder in this user's "
+                    + "cache. What the first enabled device has unpacked stays in use until NiFi restarts.")
             .expressionLanguageSupported(ExpressionLanguageScope.ENVIRONMENT)
             .addValidator(StandardValidators.NON_BLANK_VALIDATOR)
             .build();
@@ -66,11 +68,14 @@ public class CpuComputeDeviceService extends AbstractControllerService
     private static final List<PropertyDescriptor> PROPERTIES =
             List.of(THREADS, MEMORY_BUDGET, CONCURRENT_REQUESTS, NATIVE_LIBRARY_CACHE_DIRECTORY);
 
+    private static final long QUARTERS = 4;
+    private static final long MEBIBYTE = 1024 * 1024;
+
     private final BackendFactory backends;
     private volatile SharedDevice device;
 
     public CpuComputeDeviceService() {
-        this(CpuComputeDeviceService::openBackend);
+        this(CpuBackend::open);
     }
 
     CpuComputeDeviceService(final BackendFactory backends) {
@@ -89,10 +94,10 @@ public class CpuComputeDeviceService extends AbstractControllerService
      */
     @OnEnabled
     public void onEnabled(final ConfigurationContext context) throws InitializationException {
-        final CpuSettings settings = settings(context);
+        final CpuOptions options = options(context);
         final int permits = context.getProperty(CONCURRENT_REQUESTS).evaluateAttributeExpressions().asInteger();
         try {
-            final Backend backend = backends.open(settings);
+            final Backend backend = backends.open(options);
             device = new SharedDevice(backend, permits);
             getLogger().info("{}", backend.describe());
         } catch (final RuntimeException | LinkageError e) {
@@ -124,46 +129,47 @@ public class CpuComputeDeviceService extends AbstractControllerService
     public List<ConfigVerificationResult> verify(final ConfigurationContext context,
             final ComponentLog verificationLogger, final Map<String, String> variables) {
         final VerificationReport report = new VerificationReport(verificationLogger);
-        final CpuSettings settings = settings(context);
+        final CpuOptions options = options(context);
         report.step("Memory Budget", () -> {
             final long physicalMemory = physicalMemory();
-            if (settings.memoryBudget() > physicalMemory) {
-                throw new IllegalArgumentException("the budget of " + megabytes(settings.memoryBudget())
-                        + " exceeds the machine's memory of " + megabytes(physicalMemory) + "; lower Memory Budget");
+            if (options.memoryBudget() > physicalMemory) {
+                throw new IllegalArgumentException("the budget of " + mebibytes(options.memoryBudget())
+                        + " exceeds the machine's memory of " + mebibytes(physicalMemory) + "; lower Memory Budget");
             }
-            return megabytes(settings.memoryBudget()) + " of the machine's " + megabytes(physicalMemory)
-                    + ", beside a Java heap of up to " + megabytes(Runtime.getRuntime().maxMemory());
+            return mebibytes(options.memoryBudget()) + " of the machine's " + mebibytes(physicalMemory)
+                    + ", beside a Java heap of up to " + mebibytes(Runtime.getRuntime().maxMemory());
         });
         report.step("Device", () -> {
-            try (Backend backend = backends.open(settings)) {
+            try (Backend backend = backends.open(options)) {
                 return backend.describe();
             }
         });
         return report.results();
     }
 
-    private static CpuSettings settings(final ConfigurationContext context) {
+    private static CpuOptions options(final ConfigurationContext context) {
         final Integer threads = context.getProperty(THREADS).evaluateAttributeExpressions().asInteger();
         final Double budget = context.getProperty(MEMORY_BUDGET).evaluateAttributeExpressions().asDataSize(DataUnit.B);
         final String cache = context.getProperty(NATIVE_LIBRARY_CACHE_DIRECTORY).evaluateAttributeExpressions()
                 .getValue();
-        return new CpuSettings(
+        return new CpuOptions(
                 threads == null ? Runtime.getRuntime().availableProcessors() : threads,
-                budget == null
-                        ? CpuSettings.defaultBudget(physicalMemory(), Runtime.getRuntime().maxMemory())
-                        : budget.longValue(),
-                cache == null ? null : Path.of(cache));
+                budget == null ? defaultBudget(physicalMemory(), Runtime.getRuntime().maxMemory()) : budget.longValue(),
+                cache == null ? null : Path.of(cache),
+                CpuOptions.Arithmetic.AUTOMATIC);
+    }
+
+    /** Three quarters of the physical memory less the Java heap, but never less than a quarter of it. */
+    static long defaultBudget(final long physicalMemory, final long maximumHeap) {
+        final long quarter = physicalMemory / QUARTERS;
+        return Math.max((QUARTERS - 1) * quarter - maximumHeap, quarter);
     }
 
     private static long physicalMemory() {
         return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
     }
 
-    private static String megabytes(final long bytes) {
-        return bytes / (1024 * 1024) + " MiB";
-    }
-
-    private static Backend openBackend(final CpuSettings settings) {
-        throw new IllegalStateException("this build has no CPU backend");
+    private static String mebibytes(final long bytes) {
+        return bytes / MEBIBYTE + " MiB";
     }
 }

@@ -18,10 +18,10 @@ interface ModelLibrary {
     /**
      * Looks a model folder through without reading weights.
      *
-     * @param memoryBudget what the device may hold, in bytes
+     * @param backend where the model is to run
      * @return findings in words, in the order in which they were made
      */
-    List<VerificationStep> inspect(Path folder, long memoryBudget);
+    List<VerificationStep> inspect(Path folder, Backend backend);
 
     /**
      * Opens a model; weights are read when a stage first needs them.

@@ -159,7 +159,7 @@ public class StandardQwenImageModelService extends AbstractControllerService
 
     private void inspect(final VerificationReport report, final ConfigurationContext context) {
         try (DeviceLease lease = device(context).acquire()) {
-            for (final VerificationStep step : library.inspect(folder(context), lease.backend().memory().budget())) {
+            for (final VerificationStep step : library.inspect(folder(context), lease.backend())) {
                 report.add(step.name(), step.successful(), step.explanation());
             }
         } catch (final RuntimeException e) {
@@ -184,7 +184,7 @@ public class StandardQwenImageModelService extends AbstractControllerService
             throws InitializationException {
         try (DeviceLease lease = device.acquire()) {
             final Path folder = folder(context);
-            final List<VerificationStep> faults = library.inspect(folder, lease.backend().memory().budget()).stream()
+            final List<VerificationStep> faults = library.inspect(folder, lease.backend()).stream()
                     .filter(step -> !step.successful())
                     .toList();
             if (!faults.isEmpty()) {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.backend.cpu.CpuOptions;
 import io.qwenimage.nifi.services.DeviceLease;
 import io.qwenimage.nifi.services.DevicePermit;
 import io.qwenimage.nifi.services.ServiceUnavailableException;
@@ -97,7 +98,8 @@ class CpuComputeDeviceServiceTest {
         runner.setProperty(service, CpuComputeDeviceService.NATIVE_LIBRARY_CACHE_DIRECTORY, "cache");
         runner.enableControllerService(service);
 
-        assertEquals(List.of(new CpuSettings(3, 2 * GIBIBYTE, Path.of("cache"))), backends.settings());
+        assertEquals(List.of(new CpuOptions(3, 2 * GIBIBYTE, Path.of("cache"),
+                CpuOptions.Arithmetic.AUTOMATIC)), backends.options());
         runner.disableControllerService(service);
     }
 
@@ -105,16 +107,17 @@ class CpuComputeDeviceServiceTest {
     void testDefaultsFitTheMachine() {
         runner.enableControllerService(service);
 
-        final CpuSettings settings = backends.settings().getFirst();
-        assertEquals(Runtime.getRuntime().availableProcessors(), settings.threads());
-        assertTrue(settings.memoryBudget() > 0);
+        final CpuOptions options = backends.options().getFirst();
+        assertEquals(Runtime.getRuntime().availableProcessors(), options.threads());
+        assertTrue(options.memoryBudget() > 0);
         runner.disableControllerService(service);
     }
 
     @ParameterizedTest
     @CsvSource({"64, 1, 47", "64, 60, 16", "2, 1, 0"})
     void testDefaultBudget(final long physical, final long heap, final long gibibytes) {
-        assertEquals(gibibytes, CpuSettings.defaultBudget(physical * GIBIBYTE, heap * GIBIBYTE) / GIBIBYTE);
+        assertEquals(gibibytes, CpuComputeDeviceService.defaultBudget(physical * GIBIBYTE,
+                heap * GIBIBYTE) / GIBIBYTE);
     }
 
     @ParameterizedTest
@@ -127,7 +130,7 @@ class CpuComputeDeviceServiceTest {
 
     @Test
     void testEnableFailsClearly() {
-        final CpuComputeDeviceService failing = new CpuComputeDeviceService(settings -> {
+        final CpuComputeDeviceService failing = new CpuComputeDeviceService(options -> {
             throw new IllegalStateException("oneDNN cannot be loaded on linux-riscv64");
         });
         final InitializationException fault = assertThrows(InitializationException.class,

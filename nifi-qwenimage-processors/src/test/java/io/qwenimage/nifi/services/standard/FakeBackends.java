@@ -2,6 +2,7 @@ package io.qwenimage.nifi.services.standard;
 
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.MemoryStatus;
+import io.qwenimage.backend.cpu.CpuOptions;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,7 +12,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class FakeBackends implements BackendFactory {
     private final AtomicInteger opened = new AtomicInteger();
     private final AtomicInteger closed = new AtomicInteger();
-    private final List<CpuSettings> settings = new ArrayList<>();
+    private final List<CpuOptions> options = new ArrayList<>();
+
+    /** A device that nobody configured. */
+    Backend open() {
+        return open(new CpuOptions(1, 1, null, CpuOptions.Arithmetic.AUTOMATIC));
+    }
 
     int opened() {
         return opened.get();
@@ -21,14 +27,14 @@ final class FakeBackends implements BackendFactory {
         return closed.get();
     }
 
-    List<CpuSettings> settings() {
-        return settings;
+    List<CpuOptions> options() {
+        return options;
     }
 
     @Override
-    public Backend open(final CpuSettings asked) {
+    public Backend open(final CpuOptions asked) {
         opened.incrementAndGet();
-        settings.add(asked);
+        options.add(asked);
         return (Backend) Proxy.newProxyInstance(Backend.class.getClassLoader(), new Class<?>[] {Backend.class},
                 (proxy, method, arguments) -> switch (method.getName()) {
                     case "describe" -> "a device that computes nothing";

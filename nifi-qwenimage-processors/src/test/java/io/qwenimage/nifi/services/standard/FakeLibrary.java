@@ -41,7 +41,7 @@ final class FakeLibrary implements ModelLibrary {
     }
 
     @Override
-    public List<VerificationStep> inspect(final Path folder, final long memoryBudget) {
+    public List<VerificationStep> inspect(final Path folder, final Backend backend) {
         return findings;
     }
 

@@ -24,7 +24,7 @@ class ModelKeeperTest {
 
     private final FakeBackends backends = new FakeBackends();
     private final FakeDeviceService device = new FakeDeviceService(
-            new SharedDevice(backends.open(new CpuSettings(1, 1, null)), 1));
+            new SharedDevice(backends.open(), 1));
     private final AtomicLong clock = new AtomicLong();
     private final List<FakePipeline> opened = new ArrayList<>();
     private final ModelKeeper keeper = new ModelKeeper(device, backend -> {

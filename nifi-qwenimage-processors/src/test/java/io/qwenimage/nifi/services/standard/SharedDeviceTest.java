@@ -8,10 +8,10 @@ import io.qwenimage.nifi.FakePipeline;
 import io.qwenimage.nifi.processors.Denoise;
 import io.qwenimage.nifi.services.ServiceUnavailableException;
 import io.qwenimage.pipeline.Bundle;
-import io.qwenimage.pipeline.Bundles;
 import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.TextRequest;
 import io.qwenimage.pipeline.VerificationStep;
+import io.qwenimage.weights.SafetensorsWriter;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -29,7 +29,7 @@ class SharedDeviceTest {
     private static final int SECOND_SEED = 100;
 
     private final FakeBackends backends = new FakeBackends();
-    private final SharedDevice device = new SharedDevice(backends.open(new CpuSettings(1, 1, null)), 1);
+    private final SharedDevice device = new SharedDevice(backends.open(), 1);
     private final FakePipeline pipeline = new FakePipeline();
 
     @Test
@@ -90,7 +90,7 @@ class SharedDeviceTest {
     private static byte[] encoded() throws IOException {
         final Bundle bundle = new FakePipeline().encodeText(new TextRequest("a kite", null), () -> { });
         final ByteArrayOutputStream out = new ByteArrayOutputStream();
-        Bundles.write(bundle, out);
+        SafetensorsWriter.write(out, bundle.tensors(), bundle.metadata());
         return out.toByteArray();
     }
 
@@ -101,7 +101,7 @@ class SharedDeviceTest {
         }
 
         @Override
-        public List<VerificationStep> inspect(final Path folder, final long memoryBudget) {
+        public List<VerificationStep> inspect(final Path folder, final Backend backend) {
             return List.of();
         }
 
