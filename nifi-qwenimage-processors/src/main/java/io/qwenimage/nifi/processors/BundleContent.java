@@ -1,11 +1,9 @@
 package io.qwenimage.nifi.processors;
 
 import io.qwenimage.pipeline.Bundle;
+import io.qwenimage.pipeline.Bundles;
 import io.qwenimage.pipeline.DataException;
 import io.qwenimage.pipeline.ModelCard;
-import io.qwenimage.weights.Safetensors;
-import io.qwenimage.weights.SafetensorsFormatException;
-import io.qwenimage.weights.SafetensorsWriter;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.LinkedHashMap;
@@ -56,19 +54,7 @@ final class BundleContent {
      * @throws DataException if the bytes are none; says why
      */
     static Bundle read(final byte[] bytes) {
-        final Safetensors content;
-        try {
-            content = Safetensors.read(bytes);
-        } catch (final SafetensorsFormatException e) {
-            throw new DataException("the FlowFile's content is no safetensors bundle: " + e.getMessage()
-                    + "; send what EncodeText or Denoise made", e);
-        }
-        if (!Bundle.FORMAT.equals(content.metadata().get(Bundle.FORMAT_KEY))) {
-            throw new DataException("the FlowFile's content is safetensors but no bundle: its metadata says "
-                    + Bundle.FORMAT_KEY + " = " + content.metadata().get(Bundle.FORMAT_KEY) + " instead of "
-                    + Bundle.FORMAT + "; send what EncodeText or Denoise made");
-        }
-        return new Bundle(content.tensors(), content.metadata());
+        return Bundles.read(bytes);
     }
 
     /** Replaces a FlowFile's content by a bundle. */
@@ -78,7 +64,7 @@ final class BundleContent {
 
     /** Writes a bundle; the stream is neither flushed nor closed. */
     static void write(final Bundle bundle, final OutputStream stream) throws IOException {
-        SafetensorsWriter.write(stream, bundle.tensors(), bundle.metadata());
+        Bundles.write(stream, bundle);
     }
 
     /** The attributes of every FlowFile that holds a bundle. */
