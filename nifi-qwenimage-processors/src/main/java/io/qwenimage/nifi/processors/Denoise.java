@@ -146,7 +146,7 @@ public class Denoise extends AbstractStageProcessor {
 
     @Override
     String tryOut(final TinyForward forward) {
-        return "one step made latents " + forward.denoise().tensor(LATENTS);
+        return "two steps made latents " + forward.denoise().tensor(LATENTS);
     }
 
     /** Makes one picture; the device is asked for anew for each, so that other processors have their turn between. */

@@ -14,6 +14,8 @@ import java.util.concurrent.CancellationException;
 public final class TinyForward {
     private static final String PROMPT = "a";
     private static final int TOKENS_PER_SIDE = 2;
+    /** A schedule that is stretched to its terminal value has at least two. */
+    private static final int STEPS = 2;
 
     private final QwenImagePipeline pipeline;
 
@@ -33,11 +35,11 @@ public final class TinyForward {
         return pipeline.encodeText(new TextRequest(PROMPT, null), UNTIL_INTERRUPTED);
     }
 
-    /** Encodes, and denoises the smallest picture by one step without guidance. */
+    /** Encodes, and denoises the smallest picture in two steps without guidance. */
     public Bundle denoise() {
         final ModelCard card = pipeline.card();
         final int side = TOKENS_PER_SIDE * card.sizeMultiple();
-        return pipeline.denoise(encode(), new DenoiseRequest(side, side, 1, 1.0, 0), StepListener.NONE,
+        return pipeline.denoise(encode(), new DenoiseRequest(side, side, STEPS, 1.0, 0), StepListener.NONE,
                 UNTIL_INTERRUPTED);
     }
 

@@ -172,7 +172,7 @@ public class StandardQwenImageModelService extends AbstractControllerService
         try (ModelLease lease = trial.lease(TinyForward.UNTIL_INTERRUPTED)) {
             final RgbImage picture = new TinyForward(lease.pipeline()).decode();
             final ModelCard card = lease.pipeline().card();
-            return card.displayName() + " encoded a prompt, did one step and decoded a picture of " + picture.width()
+            return card.displayName() + " encoded a prompt, did two steps and decoded a picture of " + picture.width()
                     + " x " + picture.height() + " pixels"
                     + (card.trained() ? "" : "; its weights are random: it shows that a flow works, not what a prompt says");
         } finally {
