@@ -1,0 +1,18 @@
+package io.qwenimage.cli;
+
+import io.qwenimage.pipeline.QwenImagePipeline;
+import java.nio.file.Path;
+
+/** Opens what the commands work with, so that tests can put a stand-in there. */
+@FunctionalInterface
+interface EngineFactory {
+    /**
+     * Opens a model on a device.
+     *
+     * @param model  the folder, or null for the embedded demo model
+     * @param device "cpu" or "cuda"
+     * @return the caller closes it, and with it everything that was opened for it
+     * @throws CommandException if there is no such device
+     */
+    QwenImagePipeline open(Path model, String device);
+}

@@ -1,0 +1,67 @@
+package io.qwenimage.cli;
+
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.Cancellation;
+import io.qwenimage.backend.cpu.CpuBackend;
+import io.qwenimage.backend.cpu.CpuOptions;
+import io.qwenimage.image.RgbImage;
+import io.qwenimage.pipeline.Bundle;
+import io.qwenimage.pipeline.DemoModel;
+import io.qwenimage.pipeline.DenoiseRequest;
+import io.qwenimage.pipeline.ModelCard;
+import io.qwenimage.pipeline.QwenImagePipeline;
+import io.qwenimage.pipeline.StandardQwenImagePipeline;
+import io.qwenimage.pipeline.StepListener;
+import io.qwenimage.pipeline.TextRequest;
+import java.nio.file.Path;
+
+/** The engine itself. */
+final class StandardEngineFactory implements EngineFactory {
+    @Override
+    public QwenImagePipeline open(final Path model, final String device) {
+        if (device.equals("cuda")) {
+            throw new CommandException("--device is cuda, but CUDA is not part of this build; use --device cpu");
+        }
+        if (!device.equals("cpu")) {
+            throw new CommandException("--device is " + device + "; accepted is cpu");
+        }
+        final Path folder = model == null ? DemoModel.unpack(DemoModel.defaultCache()) : model;
+        final Backend backend = CpuBackend.open(CpuOptions.defaults());
+        try {
+            return new OwningPipeline(StandardQwenImagePipeline.open(folder, backend), backend);
+        } catch (RuntimeException e) {
+            backend.close();
+            throw e;
+        }
+    }
+
+    /** A pipeline that takes its backend with it when it is closed. */
+    private record OwningPipeline(QwenImagePipeline pipeline, Backend backend) implements QwenImagePipeline {
+        @Override
+        public ModelCard card() {
+            return pipeline.card();
+        }
+
+        @Override
+        public Bundle encodeText(final TextRequest request, final Cancellation cancellation) {
+            return pipeline.encodeText(request, cancellation);
+        }
+
+        @Override
+        public Bundle denoise(final Bundle bundle, final DenoiseRequest request, final StepListener listener,
+                final Cancellation cancellation) {
+            return pipeline.denoise(bundle, request, listener, cancellation);
+        }
+
+        @Override
+        public RgbImage decode(final Bundle bundle, final Cancellation cancellation) {
+            return pipeline.decode(bundle, cancellation);
+        }
+
+        @Override
+        public void close() {
+            pipeline.close();
+            backend.close();
+        }
+    }
+}

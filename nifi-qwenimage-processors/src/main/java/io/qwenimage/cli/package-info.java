@@ -1,0 +1,2 @@
+/** The command line: the same pipelines without NiFi. */
+package io.qwenimage.cli;

@@ -1,0 +1,88 @@
+package io.qwenimage.pipeline;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.qwenimage.weights.SafetensorsFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * One run of diffusers' {@code QwenImagePipeline}, kept in a folder: case.json says what was asked,
+ * expected.safetensors what came of it. The goldens' README describes both.
+ */
+record GoldenCase(Path folder, JsonNode json) {
+    private static final String CASE = "case.json";
+    /** What the reference's call keeps of a prompt unless told otherwise. */
+    private static final int REFERENCE_SEQUENCE_LENGTH = 512;
+
+    /**
+     * The case in a folder, or the cases in the folders right below it.
+     *
+     * @throws IOException if a file cannot be read or there is no case
+     */
+    static List<GoldenCase> find(final Path folder) throws IOException {
+        final List<GoldenCase> cases = new ArrayList<>();
+        if (Files.isRegularFile(folder.resolve(CASE))) {
+            cases.add(read(folder));
+        } else {
+            try (Stream<Path> entries = Files.list(folder)) {
+                for (final Path entry : entries.sorted().toList()) {
+                    if (Files.isRegularFile(entry.resolve(CASE))) {
+                        cases.add(read(entry));
+                    }
+                }
+            }
+        }
+        if (cases.isEmpty()) {
+            throw new IOException("folder " + folder + " holds neither " + CASE + " nor folders with one");
+        }
+        return cases;
+    }
+
+    /** Name of the folder. */
+    String name() {
+        return folder.getFileName().toString();
+    }
+
+    /** Which pipeline made the case. */
+    String kind() {
+        return json.path("kind").asText("text-to-image");
+    }
+
+    /** The model's folder: absolute, or relative to the case's. */
+    Path model() {
+        return folder.resolve(json.required("model").textValue()).normalize();
+    }
+
+    int steps() {
+        return json.required("num_inference_steps").intValue();
+    }
+
+    TextRequest text() {
+        return new TextRequest(json.required("prompt").textValue(), json.path("negative_prompt").textValue(),
+                json.path("max_sequence_length").asInt(REFERENCE_SEQUENCE_LENGTH));
+    }
+
+    DenoiseRequest denoise() {
+        return new DenoiseRequest(json.required("width").intValue(), json.required("height").intValue(), steps(),
+                json.required("true_cfg_scale").doubleValue(), json.required("seed").bigIntegerValue().longValue());
+    }
+
+    /** A limit that the case sets, or else the one that all goldens are held to. */
+    double tolerance(final String key, final double otherwise) {
+        return json.path("tolerance").path(key).asDouble(otherwise);
+    }
+
+    /** What came of it; the caller closes it. */
+    SafetensorsFile expected() {
+        return SafetensorsFile.open(folder.resolve("expected.safetensors"));
+    }
+
+    private static GoldenCase read(final Path folder) throws IOException {
+        return new GoldenCase(folder, JsonMapper.builder().build().readTree(folder.resolve(CASE).toFile()));
+    }
+}
