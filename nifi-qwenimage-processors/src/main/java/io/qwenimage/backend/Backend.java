@@ -61,6 +61,16 @@ public interface Backend extends AutoCloseable {
     /** Tensors of equal inner extents one after the other along the outermost axis: [sum of L, ...]. */
     Tensor concat(Arena arena, Tensor... parts);
 
+    /**
+     * Copies rows into a tensor that grows, such as a cache of keys and values: the one operation that changes an
+     * argument.
+     *
+     * @param target [capacity, ...]
+     * @param row    where the first row goes
+     * @param rows   [L, ...], inner extents and type as those of the target
+     */
+    void store(Tensor target, long row, Tensor rows);
+
     /** Rows of a table: [count, width]; ids outside the table are refused. */
     Tensor embedding(Arena arena, Tensor table, int... ids);
 
@@ -90,6 +100,15 @@ public interface Backend extends AutoCloseable {
      * @param scale [D]
      */
     Tensor adaLayerNorm(Arena arena, Tensor x, Tensor shift, Tensor scale, float eps);
+
+    /**
+     * Layer norm over the last axis: (x - mean) / sqrt(var + eps) weight + bias.
+     *
+     * @param x      [L, D]
+     * @param weight [D]
+     * @param bias   [D]
+     */
+    Tensor layerNorm(Arena arena, Tensor x, Tensor weight, Tensor bias, float eps);
 
     /**
      * residual + gate * x.

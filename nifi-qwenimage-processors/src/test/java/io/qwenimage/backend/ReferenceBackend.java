@@ -125,6 +125,15 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public void store(final Tensor target, final long row, final Tensor rows) {
+        final Values place = (Values) target;
+        final Values source = (Values) rows;
+        final int count = (int) source.shape().elements();
+        final int inner = (int) (place.shape().elements() / place.shape().extent(0));
+        System.arraycopy(source.data(), source.start(), place.data(), place.start() + (int) row * inner, count);
+    }
+
+    @Override
     public Tensor embedding(final Arena arena, final Tensor table, final int... ids) {
         final Values values = (Values) table;
         for (final int id : ids) {
@@ -146,7 +155,7 @@ public final class ReferenceBackend implements Backend {
             for (int i = 0; i < in; i++) {
                 sum += (double) x.at((long) row * in + i) * w.at((long) column * in + i);
             }
-            final double activated = activated(sum, activation);
+            final double activated = ActivationReference.apply(activation, sum);
             return residual == null ? activated
                     : activated + ((Values) residual).at((long) row * w.shape().intExtent(0) + column);
         });
@@ -155,7 +164,7 @@ public final class ReferenceBackend implements Backend {
     @Override
     public Tensor activate(final Arena arena, final Tensor input, final Activation activation) {
         final Values x = (Values) input;
-        return like(x, (row, column) -> activated(x.at((long) row * x.width() + column), activation));
+        return like(x, (row, column) -> ActivationReference.apply(activation, x.at((long) row * x.width() + column)));
     }
 
     @Override
@@ -188,6 +197,13 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public Tensor layerNorm(final Arena arena, final Tensor x, final Tensor weight, final Tensor bias,
+            final float eps) {
+        final Values scale = (Values) weight;
+        return adaLayerNorm(arena, x, bias, like(scale, (row, column) -> scale.at(column) - 1.0), eps);
+    }
+
+    @Override
     public Tensor gatedAdd(final Arena arena, final Tensor residual, final Tensor input, final Tensor gate) {
         final Values x = (Values) input;
         return like(x, (row, column) -> ((Values) residual).at((long) row * x.width() + column)
@@ -207,8 +223,8 @@ public final class ReferenceBackend implements Backend {
             final Activation activation) {
         final Values x = (Values) input;
         final double[] norm = norms(x, x.width());
-        return like(x, (row, column) -> activated(x.at((long) row * x.width() + column)
-                / Math.max(norm[row], MINIMAL_NORM) * Math.sqrt(x.width()) * ((Values) gamma).at(column), activation));
+        return like(x, (row, column) -> ActivationReference.apply(activation, x.at((long) row * x.width() + column)
+                / Math.max(norm[row], MINIMAL_NORM) * Math.sqrt(x.width()) * ((Values) gamma).at(column)));
     }
 
     @Override
@@ -252,7 +268,7 @@ public final class ReferenceBackend implements Backend {
     @Override
     public Tensor swiGlu(final Arena arena, final Tensor gate, final Tensor up) {
         final Values g = (Values) gate;
-        return like(g, (row, column) -> activated(g.at((long) row * g.width() + column), Activation.SILU)
+        return like(g, (row, column) -> ActivationReference.apply(Activation.SILU, g.at((long) row * g.width() + column))
                 * ((Values) up).at((long) row * g.width() + column));
     }
 
@@ -373,14 +389,6 @@ public final class ReferenceBackend implements Backend {
             final long angle = (long) (row / heads) * (width / 2) + pair;
             return real ? a * cosine.at(angle) - b * sine.at(angle) : a * sine.at(angle) + b * cosine.at(angle);
         });
-    }
-
-    private static double activated(final double x, final Activation activation) {
-        return switch (activation) {
-            case NONE -> x;
-            case SILU -> x / (1 + Math.exp(-x));
-            case GELU_TANH -> 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
-        };
     }
 
     private static double[] norms(final Values x, final int width) {

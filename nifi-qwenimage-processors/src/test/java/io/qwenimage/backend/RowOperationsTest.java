@@ -41,6 +41,42 @@ class RowOperationsTest {
 
     @ParameterizedTest
     @MethodSource("io.qwenimage.backend.Backends#all")
+    void layerNormNormalisesThenScales(final Backends.Named kind) {
+        for (final int[] shape : SHAPES) {
+            final Samples samples = new Samples(shape[0]);
+            final float[] x = samples.normal(30f, shape[0], shape[1]).toFloats();
+            final HostTensor weight = samples.normal(1f, shape[1]);
+            final HostTensor bias = samples.normal(DType.BF16, 1f, shape[1]);
+            final float[] weights = weight.toFloats();
+            final float[] biases = bias.toFloats();
+            check(kind, (backend, arena) -> backend.layerNorm(arena, upload(backend, arena, x, shape),
+                    backend.weight(arena, weight, WeightRole.VECTOR), backend.weight(arena, bias, WeightRole.VECTOR),
+                    NORM_EPSILON), x.length, i -> {
+                final int row = i / shape[1] * shape[1];
+                final double mean = mean(x, row, shape[1], 0, 1);
+                final double variance = mean(x, row, shape[1], mean, 2);
+                return (x[i] - mean) / Math.sqrt(variance + NORM_EPSILON) * weights[i % shape[1]]
+                        + biases[i % shape[1]];
+            });
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.qwenimage.backend.Backends#all")
+    void storePutsRowsWhereTheyBelongAndLeavesTheOthers(final Backends.Named kind) {
+        final Samples samples = new Samples(4);
+        final float[] first = samples.normal(1f, 3, 2, 5).toFloats();
+        final float[] second = samples.normal(1f, 2, 2, 5).toFloats();
+        check(kind, (backend, arena) -> {
+            final Tensor cache = arena.allocate(DType.F32, Shape.of(5, 2, 5));
+            backend.store(cache, 0, upload(backend, arena, first, 3, 2, 5));
+            backend.store(cache, 3, upload(backend, arena, second, 2, 2, 5));
+            return cache;
+        }, 50, i -> i < 30 ? first[i] : second[i - 30]);
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.qwenimage.backend.Backends#all")
     void rmsNormDividesByTheRootMeanSquare(final Backends.Named kind) {
         for (final int[] shape : SHAPES) {
             final Samples samples = new Samples(shape[0]);

@@ -161,6 +161,18 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public void store(final Tensor target, final long row, final Tensor rows) {
+        final CpuTensor place = Require.own(target, "target");
+        final CpuTensor source = Require.own(rows, "rows");
+        Require.that(inner(place).equals(inner(source)) && place.dtype() == source.dtype(),
+                "rows %s do not fit into %s", rows, target);
+        Require.that(row >= 0 && row + source.shape().extent(0) <= place.shape().extent(0),
+                "%s rows at row %s lie outside %s", source.shape().extent(0), row, target);
+        NativeCopies.copy(workers, source.address(), place.address(row * inner(place).elements()),
+                source.shape().elements() * source.dtype().bytes());
+    }
+
+    @Override
     public Tensor embedding(final Arena arena, final Tensor table, final int... ids) {
         final CpuTensor source = Require.own(table, "table");
         final long entries = source.shape().extent(0);
@@ -216,6 +228,15 @@ public final class CpuBackend implements Backend {
         final CpuTensor source = Require.rank(Require.single(x, "x"), 2, "x");
         final CpuTensor result = arena(arena).allocate(DType.F32, source.shape());
         rows.adaLayerNorm(source, vector(shift, source, "shift"), vector(scale, source, "scale"), eps, result);
+        return result;
+    }
+
+    @Override
+    public Tensor layerNorm(final Arena arena, final Tensor x, final Tensor weight, final Tensor bias,
+            final float eps) {
+        final CpuTensor source = Require.rank(Require.single(x, "x"), 2, "x");
+        final CpuTensor result = arena(arena).allocate(DType.F32, source.shape());
+        rows.layerNorm(source, vector(weight, source, "weight"), vector(bias, source, "bias"), eps, result);
         return result;
     }
 

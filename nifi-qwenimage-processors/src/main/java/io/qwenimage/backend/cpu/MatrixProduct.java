@@ -86,10 +86,8 @@ record MatrixProduct(long rows, long inner, long columns, Matrix source, Matrix 
 
     /** Adds a non-linearity to an epilogue. */
     static void appendActivation(final post_ops epilogue, final Activation activation) {
-        switch (activation) {
-            case NONE -> { }
-            case SILU -> epilogue.append_eltwise(algorithm.eltwise_swish, 1f, 0f);
-            case GELU_TANH -> epilogue.append_eltwise(algorithm.eltwise_gelu_tanh, 0f, 0f);
+        if (activation != Activation.NONE) {
+            epilogue.append_eltwise(Pointwise.kind(activation), Pointwise.factor(activation), 0f);
         }
     }
 

@@ -49,8 +49,7 @@ record Pointwise(long count, Activation activation, boolean product) {
                 attributes.set_post_ops(epilogue);
             }
             final eltwise_forward.primitive_desc description = new eltwise_forward.primitive_desc(worker.engine(),
-                    prop_kind.forward_inference, kind(), layout, layout, activation == Activation.GELU_TANH ? 0f : 1f, 0f,
-                    attributes, false);
+                    prop_kind.forward_inference, kind(activation), layout, layout, factor(activation), 0f, attributes, false);
             final eltwise_forward primitive = new eltwise_forward(description);
             return product
                     ? new Call(worker, description, primitive, dnnl.DNNL_ARG_SRC, dnnl.DNNL_ARG_DST,
@@ -59,11 +58,22 @@ record Pointwise(long count, Activation activation, boolean product) {
         }
     }
 
-    private algorithm kind() {
+    /** oneDNN's name of a non-linearity. */
+    static algorithm kind(final Activation activation) {
         return switch (activation) {
-            case SILU -> algorithm.eltwise_swish;
+            case SILU, QUICK_GELU -> algorithm.eltwise_swish;
+            case GELU -> algorithm.eltwise_gelu_erf;
             case GELU_TANH -> algorithm.eltwise_gelu_tanh;
             case NONE -> algorithm.eltwise_linear;
+        };
+    }
+
+    /** The parameter "alpha" that oneDNN wants with it. */
+    static float factor(final Activation activation) {
+        return switch (activation) {
+            case SILU, NONE -> 1f;
+            case QUICK_GELU -> 1.702f;
+            case GELU, GELU_TANH -> 0f;
         };
     }
 }

@@ -37,6 +37,16 @@ final class Rows {
         });
     }
 
+    /** (x - mean) / sqrt(var + eps) weight + bias for rows of x. */
+    void layerNorm(final CpuTensor x, final float[] weight, final float[] bias, final float eps,
+            final CpuTensor result) {
+        final float[] scale = new float[weight.length];
+        for (int i = 0; i < scale.length; i++) {
+            scale[i] = weight[i] - 1;
+        }
+        adaLayerNorm(x, bias, scale, eps, result);
+    }
+
     /** x / sqrt(mean(x^2) + eps) * weight for rows of x. */
     void rmsNorm(final CpuTensor x, final float[] weight, final float eps, final CpuTensor result) {
         final int width = x.shape().intExtent(-1);
