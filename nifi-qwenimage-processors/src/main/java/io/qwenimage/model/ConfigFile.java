@@ -128,6 +128,16 @@ public final class ConfigFile {
         return object.path(key).isArray();
     }
 
+    /** Whether the value of a key is a list of strings, none of them {@code null}. */
+    public boolean isListOfStrings(final String key) {
+        for (final JsonNode element : object.path(key)) {
+            if (!element.isTextual()) {
+                return false;
+            }
+        }
+        return isList(key);
+    }
+
     /** An integer of 32 bits; a number such as 2.0 counts as one. */
     public int intAt(final String key) {
         return toInt(key, required(key, "an integer"));

@@ -38,6 +38,8 @@ final class SafetensorsHeader {
     /** Most axes of a tensor; torch itself has 64 at most. */
     static final int MAXIMUM_RANK = 64;
 
+    /** How the pointers of Git LFS begin. */
+    private static final String LFS_POINTER = "version ";
     private static final String METADATA = "__metadata__";
     private static final int QUOTED_CHARACTERS = 120;
     private static final JsonFactory JSON = JsonFactory.builder()
@@ -88,6 +90,10 @@ final class SafetensorsHeader {
         if (prefix.length < LENGTH_BYTES) {
             throw new SafetensorsFormatException("it has " + prefix.length + " bytes, fewer than the " + LENGTH_BYTES
                     + " that state the length of the header");
+        }
+        if (new String(prefix, StandardCharsets.ISO_8859_1).equals(LFS_POINTER)) {
+            throw new SafetensorsFormatException("it is the pointer that Git LFS puts in place of a file (git lfs pull "
+                    + "fetches the file itself)");
         }
         final long length = ByteBuffer.wrap(prefix).order(ByteOrder.LITTLE_ENDIAN).getLong();
         if (length < 0 || length > MAXIMUM_HEADER_BYTES) {

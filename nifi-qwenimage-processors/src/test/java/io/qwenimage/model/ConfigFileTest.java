@@ -40,6 +40,9 @@ class ConfigFileTest {
         assertArrayEquals(new double[] {0.5, -1, 2e-3}, config.doublesAt("mean"));
         assertEquals(List.of(false, true), config.booleansAt("flags"));
         assertEquals(List.of("a", "b"), config.stringsAt("names"));
+        assertTrue(config.isListOfStrings("names"));
+        assertFalse(config.isListOfStrings("flags"));
+        assertFalse(config.isListOfStrings("absent"));
         assertEquals(-3, config.sub("vision_config").sub("inner").intAt("size"));
         assertEquals("mrope", config.choiceAt("type", null, List.of("default", "mrope")));
     }

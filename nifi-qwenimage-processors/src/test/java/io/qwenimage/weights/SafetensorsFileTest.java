@@ -136,6 +136,14 @@ class SafetensorsFileTest {
     }
 
     @Test
+    void knowsThePointersOfGitLfs() throws IOException {
+        final Path file = Files.writeString(folder.resolve("x.safetensors"),
+                "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+        final WeightException e = assertThrows(WeightException.class, () -> SafetensorsFile.open(file));
+        assertTrue(e.getMessage().contains("git lfs pull"), e.getMessage());
+    }
+
+    @Test
     void refusesWhatCannotBeRead() {
         final WeightException e = assertThrows(WeightException.class,
                 () -> SafetensorsFile.open(folder.resolve("absent.safetensors")));
