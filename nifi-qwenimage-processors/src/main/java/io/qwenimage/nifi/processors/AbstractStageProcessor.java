@@ -90,7 +90,8 @@ abstract class AbstractStageProcessor extends AbstractProcessor implements Verif
             retreat(context, session, flowFile, "the Java heap is exhausted (" + e.getMessage()
                     + "); raise -Xmx in conf/bootstrap.conf or make smaller or fewer pictures", e);
         } catch (final StackOverflowError e) {
-            retreat(context, session, flowFile, "the thread's stack is exhausted; raise -Xss in conf/bootstrap.conf", e);
+            retreat(context, session, flowFile, "the thread's stack is exhausted; raise -Xss in conf/bootstrap.conf",
+                    e);
         }
     }
 

@@ -116,8 +116,8 @@ public class DecodeVAE extends AbstractStageProcessor {
             image = lease.pipeline().decode(bundle, untilStopped());
         }
         if (Math.max(image.width(), image.height()) > format.maximumExtent()) {
-            throw new DataException("the picture has " + image.width() + " x " + image.height() + " pixels but " + format
-                    + " holds at most " + format.maximumExtent() + " a side; choose PNG");
+            throw new DataException("the picture has " + image.width() + " x " + image.height() + " pixels but "
+                    + format + " holds at most " + format.maximumExtent() + " a side; choose PNG");
         }
         final ImageMetadata metadata = metadata(context, bundle, card, image);
 

@@ -139,8 +139,8 @@ public class Denoise extends AbstractStageProcessor {
         return settings.pictures() + " pictures for each prompt, of "
                 + (settings.width() == null ? "the recommended" : settings.width()) + " x "
                 + (settings.height() == null ? "the recommended" : settings.height()) + " pixels, in "
-                + (settings.steps() == null ? "the recommended" : settings.steps()) + " steps, with a true CFG scale of "
-                + (settings.trueCfgScale() == null ? "the recommended value" : settings.trueCfgScale())
+                + (settings.steps() == null ? "the recommended" : settings.steps()) + " steps, with a true CFG scale "
+                + "of " + (settings.trueCfgScale() == null ? "the recommended value" : settings.trueCfgScale())
                 + (values.of(SEED) == null ? ", with drawn seeds" : ", from seed " + settings.seed());
     }
 

@@ -33,20 +33,20 @@ import org.apache.nifi.util.StopWatch;
 @WritesAttributes({
     @WritesAttribute(attribute = "mime.type", description = "application/x-safetensors"),
     @WritesAttribute(attribute = "filename", description = "The FlowFile's name with the extension safetensors"),
-    @WritesAttribute(attribute = "qwenimage.model", description = "Identifier of the model; the stages that follow need "
-            + "the same"),
+    @WritesAttribute(attribute = "qwenimage.model", description = "Identifier of the model; the stages that follow "
+            + "need the same"),
     @WritesAttribute(attribute = "qwenimage.model.trained", description = "false if the model's weights are random"),
     @WritesAttribute(attribute = "qwenimage.prompt.tokens", description = "Tokens of the prompt that the model kept"),
     @WritesAttribute(attribute = "qwenimage.negative.prompt.tokens", description = "Tokens of the negative prompt that "
             + "the model kept, if there is one"),
     @WritesAttribute(attribute = "qwenimage.prompt", description = "The prompt, if Record Prompt says so"),
-    @WritesAttribute(attribute = "qwenimage.negative.prompt", description = "The negative prompt, if Record Prompt says "
-            + "so"),
+    @WritesAttribute(attribute = "qwenimage.negative.prompt", description = "The negative prompt, if Record Prompt "
+            + "says so"),
     @WritesAttribute(attribute = "qwenimage.error", description = "On failure: what is wrong and what would help")
 })
 @SystemResourceConsideration(resource = SystemResource.CPU)
-@SystemResourceConsideration(resource = SystemResource.MEMORY, description = "The text encoder's weights stay in native "
-        + "memory while the model service keeps them")
+@SystemResourceConsideration(resource = SystemResource.MEMORY, description = "The text encoder's weights stay in "
+        + "native memory while the model service keeps them")
 @SeeAlso({Denoise.class, DecodeVAE.class})
 public class EncodeText extends AbstractStageProcessor {
     static final PropertyDescriptor PROMPT_SOURCE = new PropertyDescriptor.Builder()
@@ -115,7 +115,7 @@ public class EncodeText extends AbstractStageProcessor {
         final StageAttributes.Values values = StageAttributes.Values.of(context, flowFile);
         final PromptSource source = values.of(PROMPT_SOURCE, PromptSource.class);
         final PromptRecording recording = values.of(RECORD_PROMPT, PromptRecording.class);
-        final PromptText texts = new PromptText(context.getProperty(MAXIMUM_PROMPT_SIZE).asDataSize(DataUnit.B).longValue());
+        final PromptText texts = new PromptText(maximumPromptBytes(values));
         final String prompt = source == PromptSource.FLOWFILE_CONTENT
                 ? texts.ofContent(session, flowFile) : texts.of("Prompt", values.of(PROMPT));
         final String negative = texts.optional("Negative Prompt", values.of(NEGATIVE_PROMPT));
@@ -140,11 +140,10 @@ public class EncodeText extends AbstractStageProcessor {
 
     @Override
     String describeProperties(final StageAttributes.Values values) {
-        final long maximum = DataUnit.parseDataSize(values.of(MAXIMUM_PROMPT_SIZE), DataUnit.B).longValue();
-        final PromptText texts = new PromptText(maximum);
+        final PromptText texts = new PromptText(maximumPromptBytes(values));
         final String negative = texts.optional("Negative Prompt", values.of(NEGATIVE_PROMPT));
         final String prompt = values.of(PROMPT_SOURCE, PromptSource.class) == PromptSource.FLOWFILE_CONTENT
-                ? "the content of each FlowFile is its prompt, up to " + maximum + " bytes"
+                ? "the content of each FlowFile is its prompt, up to " + texts.maximumBytes() + " bytes"
                 : "the prompt has " + texts.of("Prompt", values.of(PROMPT)).length() + " characters";
         return prompt + "; " + (negative == null
                 ? "the model's recommended negative prompt, if it has one"
@@ -156,12 +155,17 @@ public class EncodeText extends AbstractStageProcessor {
         return "a prompt of one letter became tensors " + forward.encode().tensors();
     }
 
+    private static long maximumPromptBytes(final StageAttributes.Values values) {
+        return DataUnit.parseDataSize(values.of(MAXIMUM_PROMPT_SIZE), DataUnit.B).longValue();
+    }
+
     private static Map<String, String> attributes(final FlowFile flowFile, final ModelCard card, final Bundle encoded,
             final TextRequest request, final PromptRecording recording) {
         final Map<String, String> attributes = BundleContent.attributes(flowFile, card);
         attributes.put(StageAttributes.PROMPT_TOKENS, tokens(encoded, BundleContent.PROMPT_EMBEDS));
         if (encoded.has(BundleContent.NEGATIVE_PROMPT_EMBEDS)) {
-            attributes.put(StageAttributes.NEGATIVE_PROMPT_TOKENS, tokens(encoded, BundleContent.NEGATIVE_PROMPT_EMBEDS));
+            attributes.put(StageAttributes.NEGATIVE_PROMPT_TOKENS,
+                    tokens(encoded, BundleContent.NEGATIVE_PROMPT_EMBEDS));
         }
         if (recording == PromptRecording.BUNDLE_AND_ATTRIBUTES) {
             attributes.put(StageAttributes.PROMPT, request.prompt());

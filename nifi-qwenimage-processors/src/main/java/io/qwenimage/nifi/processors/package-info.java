@@ -1,2 +1,2 @@
-/** The NiFi processors: attributes and content in, a request to the pipeline, attributes, content and provenance out. */
+/** The NiFi processors: attributes and content in, a pipeline request, attributes, content and provenance out. */
 package io.qwenimage.nifi.processors;

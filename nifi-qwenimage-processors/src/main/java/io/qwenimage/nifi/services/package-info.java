@@ -1,2 +1,2 @@
-/** Controller-service interfaces and the leases that they hand out; all that a processor sees of a device or a model. */
+/** Controller-service interfaces and the leases that they hand out: all that processors see of devices and models. */
 package io.qwenimage.nifi.services;

@@ -34,7 +34,8 @@ class DecodeVAETest {
 
     @Test
     void testRunSuccess() throws IOException {
-        runner.enqueue(DENOISED, Map.of("filename", "kite.safetensors", "customer", "42", "qwenimage.error", "earlier"));
+        runner.enqueue(DENOISED, Map.of("filename", "kite.safetensors", "customer", "42", "qwenimage.error",
+                "earlier"));
         runner.run();
 
         final MockFlowFile picture = stage.only("success");

@@ -151,7 +151,8 @@ class DenoiseTest {
         picture.assertAttributeEquals("qwenimage.requested.width", "70");
         picture.assertAttributeEquals("qwenimage.requested.height", "63");
         assertTrue(runner.getProvenanceEvents().stream().map(ProvenanceEventRecord::getDetails)
-                .anyMatch(details -> details != null && details.contains("64 x 48 pixels (rounded down from 70 x 63)")));
+                .anyMatch(details -> details != null && details.contains("64 x 48 pixels (rounded down from 70 x "
+                        + "63)")));
     }
 
     @Test

@@ -54,7 +54,8 @@ class TextToImageTest {
         final Map<PropertyDescriptor, String> properties = Map.of(
                 line.model.getPropertyDescriptor("Compute Device Service"), "device");
         assertSuccessful(line.model.verify(new MockConfigurationContext(line.model, properties,
-                line.runner.getProcessContext().getControllerServiceLookup(), Map.of()), line.runner.getLogger(), Map.of()));
+                line.runner.getProcessContext().getControllerServiceLookup(), Map.of()), line.runner.getLogger(),
+                Map.of()));
         line.runner.disableControllerService(line.device);
     }
 

@@ -28,8 +28,8 @@ import org.apache.nifi.processor.util.StandardValidators;
 import org.apache.nifi.reporting.InitializationException;
 
 @Tags({"qwen", "image", "cpu", "device", "memory"})
-@CapabilityDescription("Computes on the processors of this machine. Owns threads, a memory budget and the queue of those "
-        + "who want to compute.")
+@CapabilityDescription("Computes on the processors of this machine. Owns threads, a memory budget and the queue of "
+        + "those who want to compute.")
 public class CpuComputeDeviceService extends AbstractControllerService
         implements ComputeDeviceService, VerifiableControllerService {
     static final PropertyDescriptor THREADS = new PropertyDescriptor.Builder()

@@ -136,7 +136,8 @@ public class StandardQwenImageModelService extends AbstractControllerService
     public ModelLease acquire(final Cancellation cancellation) {
         final ModelKeeper current = keeper;
         if (current == null) {
-            throw new ServiceUnavailableException("the model service " + getIdentifier() + " is not enabled; enable it");
+            throw new ServiceUnavailableException("the model service " + getIdentifier()
+                    + " is not enabled; enable it");
         }
         return current.lease(cancellation);
     }
@@ -174,7 +175,7 @@ public class StandardQwenImageModelService extends AbstractControllerService
             final ModelCard card = lease.pipeline().card();
             return card.displayName() + " encoded a prompt, did two steps and decoded a picture of " + picture.width()
                     + " x " + picture.height() + " pixels"
-                    + (card.trained() ? "" : "; its weights are random: it shows that a flow works, not what a prompt says");
+                    + (card.trained() ? "" : "; its weights are random, which shows that a flow works and nothing else");
         } finally {
             trial.retire();
         }

@@ -154,7 +154,8 @@ class StandardQwenImageModelServiceTest {
 
         final List<ConfigVerificationResult> results = verify();
 
-        assertEquals(List.of(Outcome.SUCCESSFUL, Outcome.SUCCESSFUL, Outcome.FAILED, Outcome.SKIPPED), outcomes(results));
+        assertEquals(List.of(Outcome.SUCCESSFUL, Outcome.SUCCESSFUL, Outcome.FAILED, Outcome.SKIPPED),
+                outcomes(results));
         assertTrue(library.pipelines().isEmpty(), "what does not fit is not loaded");
     }
 
@@ -185,7 +186,8 @@ class StandardQwenImageModelServiceTest {
     private MockConfigurationContext context(final Map<PropertyDescriptor, String> properties) {
         final Map<PropertyDescriptor, String> all = new HashMap<>(properties);
         all.put(StandardQwenImageModelService.COMPUTE_DEVICE_SERVICE, "device");
-        return new MockConfigurationContext(service, all, runner.getProcessContext().getControllerServiceLookup(), Map.of());
+        return new MockConfigurationContext(service, all, runner.getProcessContext().getControllerServiceLookup(),
+                Map.of());
     }
 
     private static List<String> names(final List<ConfigVerificationResult> results) {
