@@ -4,8 +4,6 @@ import io.qwenimage.pipeline.Bundle;
 import io.qwenimage.pipeline.Bundles;
 import io.qwenimage.pipeline.DataException;
 import io.qwenimage.pipeline.ModelCard;
-import java.io.IOException;
-import java.io.OutputStream;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.apache.nifi.flowfile.FlowFile;
@@ -27,9 +25,6 @@ final class BundleContent {
     static final String SEED = "seed";
 
     static final String EXTENSION = "safetensors";
-    /** Embeddings of two prompts and the latents of the largest picture take a fifth of this. */
-    private static final long MAXIMUM_BYTES = 256L * 1024 * 1024;
-
     private BundleContent() {
     }
 
@@ -39,32 +34,18 @@ final class BundleContent {
      * @throws DataException if it is none; says why
      */
     static Bundle read(final ProcessSession session, final FlowFile flowFile) {
-        if (flowFile.getSize() > MAXIMUM_BYTES) {
+        if (flowFile.getSize() > Bundles.MAXIMUM_BYTES) {
             throw new DataException("the FlowFile's content has " + flowFile.getSize() + " bytes but a bundle has at "
-                    + "most " + MAXIMUM_BYTES + "; send what EncodeText or Denoise made");
+                    + "most " + Bundles.MAXIMUM_BYTES + "; send what EncodeText or Denoise made");
         }
         final byte[] bytes = new byte[(int) flowFile.getSize()];
         session.read(flowFile, stream -> StreamUtils.fillBuffer(stream, bytes, true));
-        return read(bytes);
-    }
-
-    /**
-     * Reads a bundle.
-     *
-     * @throws DataException if the bytes are none; says why
-     */
-    static Bundle read(final byte[] bytes) {
         return Bundles.read(bytes);
     }
 
     /** Replaces a FlowFile's content by a bundle. */
     static FlowFile write(final ProcessSession session, final FlowFile flowFile, final Bundle bundle) {
-        return session.write(flowFile, stream -> write(bundle, stream));
-    }
-
-    /** Writes a bundle; the stream is neither flushed nor closed. */
-    static void write(final Bundle bundle, final OutputStream stream) throws IOException {
-        Bundles.write(stream, bundle);
+        return session.write(flowFile, stream -> Bundles.write(stream, bundle));
     }
 
     /** The attributes of every FlowFile that holds a bundle. */

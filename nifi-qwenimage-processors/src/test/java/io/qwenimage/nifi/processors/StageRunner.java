@@ -3,6 +3,7 @@ package io.qwenimage.nifi.processors;
 import io.qwenimage.nifi.FakeModelService;
 import io.qwenimage.nifi.FakePipeline;
 import io.qwenimage.pipeline.Bundle;
+import io.qwenimage.pipeline.Bundles;
 import io.qwenimage.pipeline.DataException;
 import io.qwenimage.pipeline.DenoiseRequest;
 import io.qwenimage.pipeline.StepListener;
@@ -53,7 +54,7 @@ final class StageRunner {
     static byte[] bytes(final Bundle bundle) {
         final ByteArrayOutputStream out = new ByteArrayOutputStream();
         try {
-            BundleContent.write(bundle, out);
+            Bundles.write(out, bundle);
         } catch (final IOException e) {
             throw new IllegalStateException(e);
         }
@@ -62,7 +63,7 @@ final class StageRunner {
 
     static Bundle bundle(final MockFlowFile flowFile) {
         try {
-            return BundleContent.read(flowFile.toByteArray());
+            return Bundles.read(flowFile.toByteArray());
         } catch (final DataException e) {
             throw new AssertionError("the content is no bundle", e);
         }

@@ -175,7 +175,7 @@ public class StandardQwenImageModelService extends AbstractControllerService
             final ModelCard card = lease.pipeline().card();
             return card.displayName() + " encoded a prompt, did two steps and decoded a picture of " + picture.width()
                     + " x " + picture.height() + " pixels"
-                    + (card.trained() ? "" : "; its weights are random, which shows that a flow works and nothing else");
+                    + (card.trained() ? "" : "; its weights are random, which shows that a flow works no more");
         } finally {
             trial.retire();
         }

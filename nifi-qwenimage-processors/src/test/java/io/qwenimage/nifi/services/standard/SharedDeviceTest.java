@@ -8,10 +8,10 @@ import io.qwenimage.nifi.FakePipeline;
 import io.qwenimage.nifi.processors.Denoise;
 import io.qwenimage.nifi.services.ServiceUnavailableException;
 import io.qwenimage.pipeline.Bundle;
+import io.qwenimage.pipeline.Bundles;
 import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.TextRequest;
 import io.qwenimage.pipeline.VerificationStep;
-import io.qwenimage.weights.SafetensorsWriter;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -90,7 +90,7 @@ class SharedDeviceTest {
     private static byte[] encoded() throws IOException {
         final Bundle bundle = new FakePipeline().encodeText(new TextRequest("a kite", null), () -> { });
         final ByteArrayOutputStream out = new ByteArrayOutputStream();
-        SafetensorsWriter.write(out, bundle.tensors(), bundle.metadata());
+        Bundles.write(out, bundle);
         return out.toByteArray();
     }
 
