@@ -27,20 +27,14 @@ public final class CommandLineInterface {
 
     /** Runs a command and ends the process with its exit status. */
     public static void main(final String[] arguments) {
-        setDefault(LOG_LEVEL, "error");
-        // The tokenizer's library reports its use to its makers when it finds itself in their cloud.
-        setDefault("OPT_OUT_TRACKING", "true");
+        if (System.getProperty(LOG_LEVEL) == null) {
+            System.setProperty(LOG_LEVEL, "error");
+        }
         // Pictures are encoded without a display.
         System.setProperty("java.awt.headless", "true");
         final PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
         final PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
         System.exit(run(new StandardEngineFactory(), out, err, arguments));
-    }
-
-    private static void setDefault(final String property, final String value) {
-        if (System.getProperty(property) == null) {
-            System.setProperty(property, value);
-        }
     }
 
     /** Runs a command and returns its exit status. */

@@ -101,7 +101,8 @@ final class JavaHomes {
         }
     }
 
-    private static File executable(final File home) {
+    /** The program "java" of an installation. */
+    static File executable(final File home) {
         final File java = new File(home, "bin/java");
         return java.exists() ? java : new File(home, "bin/java.exe");
     }

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -35,17 +37,35 @@ class MainTest {
                 .startsWith("2 --output: file name kite.gif"));
     }
 
+    @Test
+    void argumentsSurviveAMissingLocale() throws IOException, InterruptedException {
+        assumeTrue(Files.isReadable(Path.of("/proc/self/cmdline")), "this system does not keep the bytes of arguments");
+        final String java = new File(System.getProperty("java.home"), "bin/java").getPath();
+        // The shell makes the bytes, so that this test itself needs no locale.
+        final ProcessBuilder builder = new ProcessBuilder("sh", "-c",
+                "exec \"$0\" -cp \"$1\" io.qwenimage.cli.Main \"$(printf 'a \\351\\207\\214')\"", java, classPath());
+        builder.environment().put("LC_ALL", "C");
+
+        assertTrue(run(builder).startsWith("2 Unmatched argument at index 0: 'a \u91cc'"), run(builder));
+    }
+
     /** Exit status and what was written. */
     private static String run(final File java, final String... arguments) throws IOException, InterruptedException {
-        final List<String> command = new ArrayList<>(List.of(java.getPath(), "-cp",
-                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+        final List<String> command = new ArrayList<>(List.of(java.getPath(), "-cp", classPath(),
                 "io.qwenimage.cli.Main"));
         command.addAll(List.of(arguments));
-        final ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        return run(new ProcessBuilder(command));
+    }
+
+    private static String run(final ProcessBuilder builder) throws IOException, InterruptedException {
         builder.environment().put("QWENIMAGE_JAVA_HOME", System.getProperty("java.home"));
-        final Process process = builder.start();
+        final Process process = builder.redirectErrorStream(true).start();
         process.getOutputStream().close();
         final String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
         return process.waitFor() + " " + output;
+    }
+
+    private static String classPath() {
+        return System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
     }
 }
