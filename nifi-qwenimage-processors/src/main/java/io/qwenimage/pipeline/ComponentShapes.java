@@ -1,8 +1,8 @@
 package io.qwenimage.pipeline;
 
 import io.qwenimage.diffusion.FlowMatchEulerDiscreteScheduler;
-import io.qwenimage.model.qwen25vl.Qwen25VlTextConfig;
-import io.qwenimage.model.qwen25vl.Qwen25VlTextModel;
+import io.qwenimage.model.language.LanguageModel;
+import io.qwenimage.model.qwen25vl.Qwen25VlLanguage;
 import io.qwenimage.model.qwenimage.QwenImageConfig;
 import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel;
 import io.qwenimage.model.qwenimagevae.QwenImageDecoder;
@@ -44,8 +44,8 @@ final class ComponentShapes {
             case ModelFolder.SCHEDULER -> FlowMatchEulerDiscreteScheduler.read(folder.config(component));
             case ModelFolder.TEXT_ENCODER -> {
                 try (WeightSource source = folder.weights(component)) {
-                    new Qwen25VlTextModel(ModuleScope.forInspection(Qwen25VlTextModel.scope(source)),
-                            Qwen25VlTextConfig.read(folder.config(component)));
+                    new LanguageModel(ModuleScope.forInspection(LanguageModel.scope(source)),
+                            Qwen25VlLanguage.config(folder.config(component)));
                 }
             }
             case ModelFolder.TRANSFORMER -> {

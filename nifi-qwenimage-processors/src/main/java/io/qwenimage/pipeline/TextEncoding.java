@@ -3,8 +3,10 @@ package io.qwenimage.pipeline;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
-import io.qwenimage.model.qwen25vl.Qwen25VlTextConfig;
-import io.qwenimage.model.qwen25vl.Qwen25VlTextModel;
+import io.qwenimage.model.language.LanguageConfig;
+import io.qwenimage.model.language.LanguageModel;
+import io.qwenimage.model.language.Positions;
+import io.qwenimage.model.qwen25vl.Qwen25VlLanguage;
 import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
@@ -14,15 +16,15 @@ import io.qwenimage.tokenizer.Tokenizer;
 final class TextEncoding implements StandardQwenImagePipeline.Stage {
     private final Backend backend;
     private final Tokenizer tokenizer;
-    private final LoadedComponent<Qwen25VlTextModel> textEncoder;
+    private final LoadedComponent<LanguageModel> textEncoder;
 
     TextEncoding(final ModelFolder folder, final Backend backend) {
         this.backend = backend;
-        final Qwen25VlTextConfig config = Qwen25VlTextConfig.read(folder.config(ModelFolder.TEXT_ENCODER));
+        final LanguageConfig config = Qwen25VlLanguage.config(folder.config(ModelFolder.TEXT_ENCODER));
         tokenizer = Tokenizer.open(folder.component(ModelFolder.TOKENIZER));
         try {
-            textEncoder = LoadedComponent.load(folder, ModelFolder.TEXT_ENCODER, backend, Qwen25VlTextModel::scope,
-                    scope -> new Qwen25VlTextModel(scope, config));
+            textEncoder = LoadedComponent.load(folder, ModelFolder.TEXT_ENCODER, backend, LanguageModel::scope,
+                    scope -> new LanguageModel(scope, config));
         } catch (RuntimeException | Error e) {
             tokenizer.close();
             throw e;
@@ -43,8 +45,9 @@ final class TextEncoding implements StandardQwenImagePipeline.Stage {
                     + template.droppedTokens() + " are dropped; the tokenizer does not belong to this model");
         }
         try (Arena arena = backend.openArena("text encoding")) {
-            final Tensor hidden = textEncoder.model().forward(arena, ids, cancellation,
-                    Qwen25VlTextModel.LayerObserver.NONE); // [L, D]
+            final LanguageModel model = textEncoder.model();
+            final Tensor hidden = model.forward(arena, model.embed(arena, ids), Positions.text(0, ids.length), null,
+                    LanguageModel.Deepstack.NONE, cancellation, LanguageModel.LayerObserver.NONE); // [L, D]
             final long width = hidden.shape().extent(-1);
             final long kept = Math.min(maxTokens, hidden.shape().extent(0) - template.droppedTokens());
             return backend.download(backend.slice(hidden, template.droppedTokens() * width, Shape.of(kept, width)));

@@ -10,8 +10,10 @@ import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Backends;
 import io.qwenimage.backend.Cancellation;
-import io.qwenimage.model.qwen25vl.Qwen25VlTextConfig;
-import io.qwenimage.model.qwen25vl.Qwen25VlTextModel;
+import io.qwenimage.model.language.LanguageConfig;
+import io.qwenimage.model.language.LanguageModel;
+import io.qwenimage.model.language.Positions;
+import io.qwenimage.model.qwen25vl.Qwen25VlLanguage;
 import io.qwenimage.model.qwenimage.PatchGrid;
 import io.qwenimage.model.qwenimage.QwenImageConfig;
 import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel;
@@ -118,12 +120,13 @@ final class BlockGoldenTest {
 
     private static void checkTextEncoder(final Golden golden) {
         final Path folder = golden.component("text_encoder");
-        final Qwen25VlTextConfig config = Qwen25VlTextConfig.read(ConfigFile.read(folder.resolve("config.json")));
+        final LanguageConfig config = Qwen25VlLanguage.config(ConfigFile.read(folder.resolve("config.json")));
         try (WeightSource source = Checkpoints.open(folder); Arena arena = golden.backend.openArena("test")) {
-            final Qwen25VlTextModel model = new Qwen25VlTextModel(
-                    ModuleScope.of(golden.backend, arena, Qwen25VlTextModel.scope(source)), config);
-            final Tensor hidden = model.forward(arena, golden.description.intsAt("input_ids"), Cancellation.NEVER,
-                    golden::compare);
+            final LanguageModel model = new LanguageModel(
+                    ModuleScope.of(golden.backend, arena, LanguageModel.scope(source)), config);
+            final int[] ids = golden.description.intsAt("input_ids");
+            final Tensor hidden = model.forward(arena, model.embed(arena, ids), Positions.text(0, ids.length), null,
+                    LanguageModel.Deepstack.NONE, Cancellation.NEVER, golden::compare);
             golden.compare("norm", hidden);
         }
         golden.assertCompared(config.numHiddenLayers() + 2);

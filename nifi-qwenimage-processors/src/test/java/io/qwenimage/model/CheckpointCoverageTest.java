@@ -3,8 +3,8 @@ package io.qwenimage.model;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
-import io.qwenimage.model.qwen25vl.Qwen25VlTextConfig;
-import io.qwenimage.model.qwen25vl.Qwen25VlTextModel;
+import io.qwenimage.model.language.LanguageModel;
+import io.qwenimage.model.qwen25vl.Qwen25VlLanguage;
 import io.qwenimage.model.qwenimage.QwenImageConfig;
 import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel;
 import io.qwenimage.model.qwenimagevae.QwenImageDecoder;
@@ -73,8 +73,8 @@ final class CheckpointCoverageTest {
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(MODELS)) {
             for (final Path folder : folders) {
                 tests.add(test(folder.resolve("text_encoder"), NOT_FOR_PROMPTS, (config, source) ->
-                        new Qwen25VlTextModel(ModuleScope.forInspection(Qwen25VlTextModel.scope(source)),
-                                Qwen25VlTextConfig.read(config))));
+                        new LanguageModel(ModuleScope.forInspection(LanguageModel.scope(source)),
+                                Qwen25VlLanguage.config(config))));
                 tests.add(test(folder.resolve("transformer"), NOTHING, (config, source) ->
                         new QwenImageTransformer2DModel(ModuleScope.forInspection(WeightScope.of(source)),
                                 QwenImageConfig.read(config))));

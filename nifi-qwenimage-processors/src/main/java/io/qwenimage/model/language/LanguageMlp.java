@@ -1,4 +1,4 @@
-package io.qwenimage.model.qwen25vl;
+package io.qwenimage.model.language;
 
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
@@ -7,11 +7,11 @@ import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.tensor.Tensor;
 
 /** The gated feed-forward layer, {@code Qwen2MLP} of transformers; SwiGLU of arXiv 2002.05202. */
-record Qwen25VlMlp(Backend backend, Linear gateProj, Linear upProj, Linear downProj) {
-    static Qwen25VlMlp load(final ModuleScope scope, final Qwen25VlTextConfig config) {
+record LanguageMlp(Backend backend, Linear gateProj, Linear upProj, Linear downProj) {
+    static LanguageMlp load(final ModuleScope scope, final LanguageConfig config) {
         final int hidden = config.hiddenSize();
         final int intermediate = config.intermediateSize();
-        return new Qwen25VlMlp(scope.backend(),
+        return new LanguageMlp(scope.backend(),
                 Linear.withoutBias(scope.sub("gate_proj"), hidden, intermediate),
                 Linear.withoutBias(scope.sub("up_proj"), hidden, intermediate),
                 Linear.withoutBias(scope.sub("down_proj"), intermediate, hidden));
