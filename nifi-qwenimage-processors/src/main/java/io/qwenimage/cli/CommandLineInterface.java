@@ -42,7 +42,8 @@ public final class CommandLineInterface {
             final String... arguments) {
         final CommandLine commandLine = new CommandLine(new CommandLineInterface())
                 .addSubcommand(new GenerateCommand(engines))
-                .addSubcommand(new TokenizeCommand());
+                .addSubcommand(new TokenizeCommand())
+                .addSubcommand(new VerifyCommand(engines));
 
         return commandLine
                 // A prompt may begin with @.

@@ -1,10 +1,11 @@
 package io.qwenimage.cli;
 
 import io.qwenimage.pipeline.QwenImagePipeline;
+import io.qwenimage.pipeline.VerificationStep;
 import java.nio.file.Path;
+import java.util.List;
 
 /** Opens what the commands work with, so that tests can put a stand-in there. */
-@FunctionalInterface
 interface EngineFactory {
     /**
      * Opens a model on a device.
@@ -15,4 +16,11 @@ interface EngineFactory {
      * @throws CommandException if there is no such device
      */
     QwenImagePipeline open(Path model, String device);
+
+    /**
+     * What is found in a model's folder, check by check.
+     *
+     * @param model the folder, or null for the embedded demo model
+     */
+    List<VerificationStep> verify(Path model);
 }

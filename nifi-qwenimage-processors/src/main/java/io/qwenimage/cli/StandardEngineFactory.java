@@ -8,12 +8,15 @@ import io.qwenimage.image.RgbImage;
 import io.qwenimage.pipeline.Bundle;
 import io.qwenimage.pipeline.DemoModel;
 import io.qwenimage.pipeline.DenoiseRequest;
+import io.qwenimage.pipeline.FolderInspection;
 import io.qwenimage.pipeline.ModelCard;
 import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.StandardQwenImagePipeline;
 import io.qwenimage.pipeline.StepListener;
 import io.qwenimage.pipeline.TextRequest;
+import io.qwenimage.pipeline.VerificationStep;
 import java.nio.file.Path;
+import java.util.List;
 
 /** The engine itself. */
 final class StandardEngineFactory implements EngineFactory {
@@ -25,7 +28,7 @@ final class StandardEngineFactory implements EngineFactory {
         if (!device.equals("cpu")) {
             throw new CommandException("--device is " + device + "; accepted is cpu");
         }
-        final Path folder = model == null ? DemoModel.unpack(DemoModel.defaultCache()) : model;
+        final Path folder = folder(model);
         final Backend backend = CpuBackend.open(CpuOptions.defaults());
         try {
             return new OwningPipeline(StandardQwenImagePipeline.open(folder, backend), backend);
@@ -33,6 +36,15 @@ final class StandardEngineFactory implements EngineFactory {
             backend.close();
             throw e;
         }
+    }
+
+    @Override
+    public List<VerificationStep> verify(final Path model) {
+        return FolderInspection.inspect(folder(model), CpuOptions.defaults().memoryBudget());
+    }
+
+    private static Path folder(final Path model) {
+        return model == null ? DemoModel.unpack(DemoModel.defaultCache()) : model;
     }
 
     /** A pipeline that takes its backend with it when it is closed. */

@@ -8,10 +8,12 @@ import io.qwenimage.pipeline.ModelCard;
 import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.StepListener;
 import io.qwenimage.pipeline.TextRequest;
+import io.qwenimage.pipeline.VerificationStep;
 import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /** Remembers what it was asked for and answers with grey pictures. */
@@ -23,6 +25,7 @@ final class StandInPipeline implements QwenImagePipeline, EngineFactory {
     TextRequest text;
     DenoiseRequest request;
     RuntimeException decodingFailure;
+    List<VerificationStep> findings;
     int opened;
     int closed;
 
@@ -32,6 +35,12 @@ final class StandInPipeline implements QwenImagePipeline, EngineFactory {
         model = folder;
         device = name;
         return this;
+    }
+
+    @Override
+    public List<VerificationStep> verify(final Path folder) {
+        model = folder;
+        return findings;
     }
 
     @Override
