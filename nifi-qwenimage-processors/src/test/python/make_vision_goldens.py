@@ -17,6 +17,7 @@ import transformers
 from safetensors.torch import save_file
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoProcessor
 from transformers.image_utils import load_image
+from transformers.vision_utils import get_vision_window_index
 
 import tiny_tokenizer
 import tiny_vision_models
@@ -55,6 +56,7 @@ VARIANTS = [
         pixels={"min_pixels": 3136, "max_pixels": 12845056},
         generation=QWEN25_GENERATION,
         shards=2,
+        blocks=True,
         tokenizer_form="both",
     ),
     VisionVariant(
@@ -123,6 +125,7 @@ VARIANTS = [
         generation=QWEN2_GENERATION,
         tied=True,
         shards=2,
+        blocks=True,
         tokenizer_form="both",
     ),
     VisionVariant(
@@ -151,6 +154,7 @@ VARIANTS = [
         generation=QWEN3_GENERATION,
         tied=True,
         shards=2,
+        blocks=True,
         config_form="nested",
         names="new",
         tokenizer_form="both",
@@ -252,6 +256,10 @@ def load(folder: Path):
 def prepare(processor, pictures: list, prompt: str):
     """What Qwen's model cards do: pictures first, then the text. Special tokens that the user writes stay text."""
     content = [{"type": "image", "image": picture} for picture in pictures] + [{"type": "text", "text": prompt}]
+    return apply_template(processor, content)
+
+
+def apply_template(processor, content: list[dict]):
     return processor.apply_chat_template(
         [{"role": "user", "content": content}],
         tokenize=True,
@@ -373,11 +381,107 @@ def check_case(name: str, model, inputs, record: dict[str, torch.Tensor]) -> Non
     assert all(torch.isfinite(tensor).all() for tensor in record.values())
 
 
-BLOCK_PICTURES = ["kite-127x171.png", "dot-5x9.png"]
+# Text, picture, text, picture, text: as positions need it.
+BLOCK_PICTURES = ["wide-150x60.png", "dot-5x9.png"]
+BLOCK_TEXTS = ["Between ", " and “你好” ", ", which?"]
 
 
 def write_blocks(model, processor, variant: VisionVariant, output: Path) -> None:
     """One forward over pictures and text between them, with what every module returned."""
+    if not variant.blocks:
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    images = [load_image(str(vision_pictures.write(output / name))) for name in BLOCK_PICTURES]
+    first, second, third = ({"type": "text", "text": text} for text in BLOCK_TEXTS)
+    pictures = [{"type": "image", "image": image} for image in images]
+    inputs = apply_template(processor, [first, pictures[0], second, pictures[1], third])
+    record = {f"input.{name}": inputs[name] for name in ("pixel_values", "image_grid_thw")}
+    record["input.input_ids"] = inputs.input_ids[0]
+    record["input.position_ids"] = positions(model, inputs)[0]
+    record |= window_record(model, inputs)
+    visual, language = model.model.visual, model.model.language_model
+    names = named(visual, "visual", "patch_embed", "blocks", "blocks.0.attn", "blocks.0.mlp")
+    names |= named(visual, "visual", "merger", "deepstack_merger_list")
+    names |= named(language, "language_model", "embed_tokens", "layers", "layers.0.self_attn")
+    names |= named(language, "language_model", "layers.0.mlp", "norm")
+    tables = {"visual.rotary_pos_emb": visual.rotary_pos_emb, "language_model.rotary_emb": language.rotary_emb}
+    model.model.rope_deltas = None
+    with FlatHooks(names, record), TableHooks(tables, record), InputHooks({"language_model": language}, record):
+        record["logits"] = model(**inputs).logits[0, -1]
+    if hasattr(visual, "pos_embed"):
+        record["visual.blocks.0.input"] = block_input(visual, inputs)
+    save(record, output / f"{variant.name}.safetensors")
+    tiny_tokenizer.write_json(
+        output / f"{variant.name}.json",
+        {
+            "model": f"../models/{variant.name}",
+            "images": BLOCK_PICTURES,
+            "texts": BLOCK_TEXTS,
+            "tolerance": TOLERANCE,
+            "made_with": versions(),
+        },
+    )
+
+
+def named(module: torch.nn.Module, prefix: str, *paths: str) -> dict[str, torch.nn.Module]:
+    """The modules at these paths that exist; of a list, each of its elements."""
+    found = {}
+    for path in paths:
+        try:
+            part = module.get_submodule(path)
+        except AttributeError:
+            continue
+        parts = part.named_children() if isinstance(part, torch.nn.ModuleList) else [("", part)]
+        found |= {f"{prefix}.{path}" + (f".{index}" if index else ""): child for index, child in parts}
+    return found
+
+
+def window_record(model, inputs) -> dict[str, torch.Tensor]:
+    """The order of merged tokens in which Qwen2.5-VL's blocks work, and where the windows end, in patches."""
+    config = model.config.vision_config
+    if not hasattr(config, "window_size"):
+        return {}
+    index, ends = get_vision_window_index(
+        inputs.image_grid_thw, config.spatial_merge_size, config.window_size, config.patch_size
+    )
+    return {"visual.window_index": index, "visual.cu_window_seqlens": ends}
+
+
+def block_input(visual: torch.nn.Module, inputs) -> torch.Tensor:
+    """Patches with their learned positions, as the first block of Qwen3-VL takes them."""
+    kept = []
+    handle = visual.blocks[0].register_forward_pre_hook(lambda _module, arguments: kept.append(arguments[0]))
+    visual(inputs.pixel_values, grid_thw=inputs.image_grid_thw)
+    handle.remove()
+    return kept[0]
+
+
+class FlatHooks(Hooks):
+    """The vision tower's tensors have no batch dimension, the decoder's have one of 1."""
+
+    def keep(self, name: str, result: torch.Tensor | tuple) -> None:
+        tensor = result[0] if isinstance(result, tuple) else result
+        self.record[name] = tensor[0] if tensor.ndim == 3 and tensor.shape[0] == 1 else tensor
+
+
+class TableHooks(Hooks):
+    """Cosines and sines."""
+
+    def keep(self, name: str, result: tuple[torch.Tensor, torch.Tensor]) -> None:
+        for part, table in zip(("cos", "sin"), result):
+            self.record[f"{name}.{part}"] = table[0] if table.ndim == 3 else table
+
+
+class InputHooks(Hooks):
+    """The embeddings that the decoder is given: of words, and in their places those of pictures."""
+
+    def __enter__(self) -> None:
+        def keep(_module, _arguments, keywords):
+            self.record["language_model.inputs_embeds"] = keywords["inputs_embeds"][0]
+
+        self.handles = [
+            module.register_forward_pre_hook(keep, with_kwargs=True) for module in self.modules.values()
+        ]
 
 
 def save(record: dict[str, torch.Tensor], path: Path) -> None:

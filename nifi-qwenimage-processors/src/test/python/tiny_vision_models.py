@@ -57,6 +57,8 @@ class VisionVariant:
     template_form: str = "json"
     tokenizer_form: str = "published"
     omitted: dict[str, list[str]] = field(default_factory=dict)
+    # Whether each module's output is kept as well.
+    blocks: bool = False
 
 
 def write(variant: VisionVariant, root: Path) -> Path:
