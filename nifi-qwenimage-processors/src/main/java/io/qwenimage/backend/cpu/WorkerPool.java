@@ -13,8 +13,6 @@ import java.util.concurrent.atomic.AtomicReference;
  * how many processors are busy. Where OpenMP cannot be told so, there is one worker, and OpenMP spreads its work.
  */
 final class WorkerPool implements AutoCloseable {
-    private static final AtomicInteger POOLS = new AtomicInteger();
-
     private final LinkedBlockingQueue<Work> queue = new LinkedBlockingQueue<>();
     private final List<Thread> threads = new ArrayList<>();
     private final boolean ownThreading;
@@ -34,9 +32,8 @@ final class WorkerPool implements AutoCloseable {
     WorkerPool(final int count, final Function threadControl) {
         ownThreading = threadControl != null;
         final int workers = ownThreading ? count : 1;
-        final int pool = POOLS.incrementAndGet();
         for (int i = 0; i < workers; i++) {
-            final Thread thread = new Thread(() -> serve(threadControl), "qwenimage-cpu-" + pool + "-" + i);
+            final Thread thread = new Thread(() -> serve(threadControl), "qwenimage-cpu-" + i);
             thread.setDaemon(true);
             threads.add(thread);
             thread.start();
