@@ -142,7 +142,9 @@ abstract class AbstractStageProcessor extends AbstractProcessor implements Verif
     }
 
     private void fail(final ProcessSession session, final FlowFile flowFile, final DataException fault) {
-        getLogger().error("{} goes to failure: {}", flowFile, fault.getMessage(), fault);
+        // The message says all; the trace is for whoever looks for a fault of ours.
+        getLogger().error("{} goes to failure: {}", flowFile, fault.getMessage());
+        getLogger().debug("{} goes to failure", flowFile, fault);
         final FlowFile marked = session.putAttribute(flowFile, StageAttributes.ERROR, fault.getMessage());
         session.getProvenanceReporter().route(marked, FAILURE, fault.getMessage());
         session.transfer(session.penalize(marked), FAILURE);

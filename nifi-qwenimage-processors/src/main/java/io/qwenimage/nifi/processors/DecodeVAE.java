@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.apache.nifi.annotation.behavior.InputRequirement;
+import org.apache.nifi.annotation.behavior.ReadsAttribute;
 import org.apache.nifi.annotation.behavior.SystemResource;
 import org.apache.nifi.annotation.behavior.SystemResourceConsideration;
 import org.apache.nifi.annotation.behavior.WritesAttribute;
@@ -35,6 +36,7 @@ import org.apache.nifi.util.StopWatch;
 @Tags({"qwen", "image", "diffusion", "text to image", "decode", "png", "jpeg", "webp"})
 @CapabilityDescription("Decodes the latents that Denoise made into a picture with metadata.")
 @InputRequirement(InputRequirement.Requirement.INPUT_REQUIRED)
+@ReadsAttribute(attribute = "filename", description = "The base of the new name")
 @WritesAttributes({
     @WritesAttribute(attribute = "mime.type", description = "image/png, image/jpeg or image/webp"),
     @WritesAttribute(attribute = "filename", description = "The FlowFile's name with the extension png, jpg or webp"),

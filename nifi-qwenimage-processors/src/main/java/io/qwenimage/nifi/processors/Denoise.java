@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.apache.nifi.annotation.behavior.InputRequirement;
+import org.apache.nifi.annotation.behavior.ReadsAttribute;
 import org.apache.nifi.annotation.behavior.SystemResource;
 import org.apache.nifi.annotation.behavior.SystemResourceConsideration;
 import org.apache.nifi.annotation.behavior.WritesAttribute;
@@ -33,6 +34,7 @@ import org.apache.nifi.util.StopWatch;
 @CapabilityDescription("Makes the latents of one or several pictures out of seeded noise, guided by what EncodeText "
         + "encoded.")
 @InputRequirement(InputRequirement.Requirement.INPUT_REQUIRED)
+@ReadsAttribute(attribute = "filename", description = "The base of the new name")
 @WritesAttributes({
     @WritesAttribute(attribute = "mime.type", description = "application/x-safetensors"),
     @WritesAttribute(attribute = "filename", description = "The FlowFile's name with the extension safetensors; with "
@@ -136,12 +138,13 @@ public class Denoise extends AbstractStageProcessor {
     @Override
     String describeProperties(final StageAttributes.Values values) {
         final DenoiseSettings settings = DenoiseSettings.read(values);
-        return settings.pictures() + " pictures for each prompt, of "
-                + (settings.width() == null ? "the recommended" : settings.width()) + " x "
-                + (settings.height() == null ? "the recommended" : settings.height()) + " pixels, in "
-                + (settings.steps() == null ? "the recommended" : settings.steps()) + " steps, with a true CFG scale "
-                + "of " + (settings.trueCfgScale() == null ? "the recommended value" : settings.trueCfgScale())
-                + (values.of(SEED) == null ? ", with drawn seeds" : ", from seed " + settings.seed());
+        final boolean drawn = DenoiseSettings.SEEDS.read("Seed", values.of(SEED)) == null;
+        return "pictures for each prompt: " + settings.pictures()
+                + "; width: " + orRecommended(settings.width())
+                + "; height: " + orRecommended(settings.height())
+                + "; steps: " + orRecommended(settings.steps())
+                + "; true CFG scale: " + orRecommended(settings.trueCfgScale())
+                + "; first seed: " + (drawn ? "drawn" : Long.toString(settings.seed()));
     }
 
     @Override
@@ -200,6 +203,10 @@ public class Denoise extends AbstractStageProcessor {
         final String rounded = size + " (rounded down from " + requestedWidth + " x " + requestedHeight + ")";
         getLogger().info("A picture has {}", rounded);
         return rounded;
+    }
+
+    private static String orRecommended(final Number value) {
+        return value == null ? "what the model recommends" : value.toString();
     }
 
     private static Map<String, String> fragment(final FlowFile flowFile, final String identifier, final int index,

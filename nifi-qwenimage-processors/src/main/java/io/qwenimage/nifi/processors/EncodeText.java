@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.apache.nifi.annotation.behavior.InputRequirement;
+import org.apache.nifi.annotation.behavior.ReadsAttribute;
 import org.apache.nifi.annotation.behavior.SystemResource;
 import org.apache.nifi.annotation.behavior.SystemResourceConsideration;
 import org.apache.nifi.annotation.behavior.WritesAttribute;
@@ -30,6 +31,7 @@ import org.apache.nifi.util.StopWatch;
 @Tags({"qwen", "image", "diffusion", "text to image", "prompt", "embedding"})
 @CapabilityDescription("Encodes a prompt, and a negative prompt if there is one, for Denoise.")
 @InputRequirement(InputRequirement.Requirement.INPUT_REQUIRED)
+@ReadsAttribute(attribute = "filename", description = "The base of the new name")
 @WritesAttributes({
     @WritesAttribute(attribute = "mime.type", description = "application/x-safetensors"),
     @WritesAttribute(attribute = "filename", description = "The FlowFile's name with the extension safetensors"),

@@ -1,5 +1,6 @@
 package io.qwenimage.nifi.services.standard;
 
+import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.image.RgbImage;
 import io.qwenimage.nifi.services.ComputeDeviceService;
@@ -10,6 +11,7 @@ import io.qwenimage.nifi.services.ServiceUnavailableException;
 import io.qwenimage.nifi.services.TinyForward;
 import io.qwenimage.nifi.services.VerificationReport;
 import io.qwenimage.pipeline.ModelCard;
+import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.VerificationStep;
 import java.nio.file.Path;
 import java.util.List;
@@ -17,6 +19,7 @@ import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.nifi.annotation.documentation.CapabilityDescription;
 import org.apache.nifi.annotation.documentation.SeeAlso;
@@ -108,7 +111,7 @@ public class StandardQwenImageModelService extends AbstractControllerService
         final ComputeDeviceService device = device(context);
         final Path folder = usableFolder(context, device);
         final ModelKeeper opened =
-                new ModelKeeper(device, backend -> library.open(folder, backend), System::nanoTime);
+                new ModelKeeper(device, opener(context, folder), System::nanoTime);
         final Long idleNanos =
                 context.getProperty(IDLE_UNLOAD_TIME).evaluateAttributeExpressions().asTimePeriod(TimeUnit.NANOSECONDS);
         if (idleNanos != null) {
@@ -175,7 +178,7 @@ public class StandardQwenImageModelService extends AbstractControllerService
             final ModelCard card = lease.pipeline().card();
             return card.displayName() + " encoded a prompt, did two steps and decoded a picture of " + picture.width()
                     + " x " + picture.height() + " pixels"
-                    + (card.trained() ? "" : "; its weights are random, which shows that a flow works no more");
+                    + (card.trained() ? "" : "; its weights are random: the picture shows nothing");
         } finally {
             trial.retire();
         }
@@ -196,6 +199,12 @@ public class StandardQwenImageModelService extends AbstractControllerService
         } catch (final RuntimeException e) {
             throw new InitializationException("the model cannot be used: " + e.getMessage(), e);
         }
+    }
+
+    /** The demo model is unpacked anew where a clean-up of temporary files has removed it meanwhile. */
+    private Function<Backend, QwenImagePipeline> opener(final ConfigurationContext context, final Path folder) {
+        final ModelSource source = context.getProperty(MODEL_SOURCE).asAllowableValue(ModelSource.class);
+        return backend -> library.open(source == ModelSource.EMBEDDED_DEMO ? library.demoFolder() : folder, backend);
     }
 
     private Path folder(final ConfigurationContext context) {
