@@ -33,10 +33,20 @@ public record Linear(Backend backend, Tensor weight, Tensor bias) {
         return new Linear(scope.backend(), weight, scope.weight("bias", WeightRole.VECTOR, out));
     }
 
-    /** Reads a convolution of one by one pixel, [parts out, in, 1, 1], as one linear layer for each part. */
+    /** Reads several layers stored as one, {@code weight} [parts out, in] and {@code bias} [parts out]. */
+    public static List<Linear> parts(final ModuleScope scope, final int in, final int out, final int parts) {
+        return parts(scope, scope.stored("weight", (long) parts * out, in).reshape(parts, out, in));
+    }
+
+    /** As {@link #parts}, stored as a convolution of one by one pixel, [parts out, in, 1, 1]. */
     public static List<Linear> pointwiseParts(final ModuleScope scope, final int in, final int out, final int parts) {
-        final HostTensor weight = scope.stored("weight", (long) parts * out, in, 1, 1).reshape(parts, out, in);
-        final HostTensor bias = scope.stored("bias", (long) parts * out).reshape(parts, out);
+        return parts(scope, scope.stored("weight", (long) parts * out, in, 1, 1).reshape(parts, out, in));
+    }
+
+    private static List<Linear> parts(final ModuleScope scope, final HostTensor weight) {
+        final long parts = weight.shape().extent(0);
+        final long out = weight.shape().extent(1);
+        final HostTensor bias = scope.stored("bias", parts * out).reshape(parts, out);
         final List<Linear> linears = new ArrayList<>();
         for (int part = 0; part < parts; part++) {
             linears.add(new Linear(scope.backend(), scope.prepare(weight.row(part), WeightRole.LINEAR),
