@@ -1,0 +1,118 @@
+package io.qwenimage.pipeline;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import io.qwenimage.Tensors;
+import io.qwenimage.backend.Arena;
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.Backends;
+import io.qwenimage.backend.Cancellation;
+import io.qwenimage.model.ConfigFile;
+import io.qwenimage.model.vision.VisionGrid;
+import io.qwenimage.model.vision.VisionTower;
+import io.qwenimage.model.vl.PromptLayout;
+import io.qwenimage.model.vl.VisionLanguageModel;
+import io.qwenimage.nn.ModuleScope;
+import io.qwenimage.tensor.HostTensor;
+import io.qwenimage.weights.Checkpoints;
+import io.qwenimage.weights.SafetensorsFile;
+import io.qwenimage.weights.WeightSource;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/** Vision towers, positions, prompts and the first tokens of answers against transformers; see goldens-vision. */
+final class VisionLanguageGoldenTest {
+    private static final Path CHATS = Path.of("src/test/resources/goldens-vision/chat");
+
+    @TestFactory
+    List<DynamicTest> modelsEqualTheReference() throws IOException {
+        final List<DynamicTest> tests = new ArrayList<>();
+        try (DirectoryStream<Path> folders = Files.newDirectoryStream(CHATS)) {
+            for (final Path folder : folders) {
+                for (final Backends.Named backend : Backends.shipped()) {
+                    tests.add(dynamicTest(folder.getFileName() + " on " + backend, () -> check(folder, backend)));
+                }
+            }
+        }
+        return tests;
+    }
+
+    private static void check(final Path folder, final Backends.Named named) {
+        final ConfigFile description = ConfigFile.read(folder.resolve("case.json"));
+        final Path model = folder.resolve(description.stringAt("model"));
+        final double tolerance = description.sub("tolerance").doubleAt("relative");
+        try (Backend backend = named.open();
+                WeightSource expected = SafetensorsFile.open(folder.resolve("expected.safetensors"));
+                WeightSource source = Checkpoints.open(model);
+                Arena arena = backend.openArena("test")) {
+            final VisionLanguageModel loaded = VisionLanguageLoader.load(ConfigFile.read(model.resolve("config.json")),
+                    source, scope -> ModuleScope.of(backend, arena, scope));
+            checkConversation(backend, arena, loaded, expected, tolerance);
+        }
+    }
+
+    private static void checkConversation(final Backend backend, final Arena arena, final VisionLanguageModel model,
+            final WeightSource expected, final double tolerance) {
+        final int[] ids = ints(expected.tensor("input_ids"));
+        final List<VisionGrid> grids = grids(expected);
+        VisionTower.Features features = null;
+        if (!grids.isEmpty()) {
+            features = model.encode(arena, expected.tensor("pixel_values"), grids, Cancellation.NEVER,
+                    VisionTower.BlockObserver.NONE);
+            Tensors.assertClose("vision_embeds", expected.tensor("vision_embeds"),
+                    backend.download(features.embeddings()), tolerance);
+            for (int i = 0; i < features.deepstack().size(); i++) {
+                Tensors.assertClose("deepstack." + i, expected.tensor("deepstack." + i),
+                        backend.download(features.deepstack().get(i)), tolerance);
+            }
+        }
+        final PromptLayout layout = model.layout(ids, grids);
+        final int[] positions = ints(expected.tensor("position_ids"));
+        assertArrayEquals(Arrays.copyOfRange(positions, 0, ids.length), layout.positions().time());
+        assertArrayEquals(Arrays.copyOfRange(positions, ids.length, 2 * ids.length), layout.positions().row());
+        assertArrayEquals(Arrays.copyOfRange(positions, 2 * ids.length, 3 * ids.length), layout.positions().column());
+
+        final int[] answer = ints(expected.tensor(expected.names().contains("token_ids_without_penalty")
+                ? "token_ids_without_penalty" : "token_ids"));
+        final VisionLanguageModel.Conversation conversation = model.converse(arena, ids.length + answer.length);
+        HostTensor logits = conversation.begin(ids, features, layout, Cancellation.NEVER);
+        Tensors.assertClose("logits", expected.tensor("logits"), logits, tolerance);
+        final int[] tokens = new int[answer.length];
+        for (int i = 0; i < answer.length; i++) {
+            tokens[i] = best(logits.toFloats());
+            logits = conversation.next(tokens[i], Cancellation.NEVER);
+        }
+        assertArrayEquals(answer, tokens);
+    }
+
+    private static List<VisionGrid> grids(final WeightSource expected) {
+        final List<VisionGrid> grids = new ArrayList<>();
+        if (expected.names().contains("image_grid_thw")) {
+            final int[] values = ints(expected.tensor("image_grid_thw"));
+            for (int i = 0; i < values.length; i += 3) {
+                grids.add(new VisionGrid(values[i], values[i + 1], values[i + 2]));
+            }
+        }
+        return grids;
+    }
+
+    private static int best(final float[] logits) {
+        int best = 0;
+        for (int i = 1; i < logits.length; i++) {
+            best = logits[i] > logits[best] ? i : best;
+        }
+        return best;
+    }
+
+    private static int[] ints(final HostTensor tensor) {
+        return Arrays.stream(tensor.toLongs()).mapToInt(Math::toIntExact).toArray();
+    }
+}
