@@ -22,10 +22,10 @@ final class ExifBlock {
     private ExifBlock() {
     }
 
-    /** The block, its comment cut so that it has at most so many bytes; null if there is nothing to say. */
+    /** The block, its texts cut so that it has at most so many bytes; null if there is nothing to say. */
     static byte[] write(final ImageMetadata metadata, final int maximumBytes) {
         byte[] block = write(metadata);
-        int characters = metadata.longestPrompt();
+        int characters = metadata.longestText();
         while (block != null && block.length > maximumBytes && characters > 0) {
             characters = characters * 3 / 4;
             block = write(metadata.cut(characters));

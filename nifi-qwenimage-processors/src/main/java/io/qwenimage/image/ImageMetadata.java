@@ -1,6 +1,8 @@
 package io.qwenimage.image;
 
 import java.io.IOException;
+import java.util.Objects;
+import java.util.stream.Stream;
 
 /**
  * How a picture came to be, as written into its file. Every value may be null, which leaves it out: prompts may be
@@ -36,15 +38,16 @@ public record ImageMetadata(String prompt, String negativePrompt, Long seed, Int
         return MetadataReader.read(file);
     }
 
-    /** This metadata with prompts of at most so many characters; what is cut says so. */
+    /** This metadata with texts of at most so many characters; what is cut says so. */
     ImageMetadata cut(final int characters) {
         return new ImageMetadata(cut(prompt, characters), cut(negativePrompt, characters), seed, steps, trueCfgScale,
-                model, width, height, digitalSourceType, software);
+                cut(model, characters), width, height, digitalSourceType, cut(software, characters));
     }
 
-    /** Length of the longer prompt in characters. */
-    int longestPrompt() {
-        return Math.max(prompt == null ? 0 : prompt.length(), negativePrompt == null ? 0 : negativePrompt.length());
+    /** Length of the longest text in characters. */
+    int longestText() {
+        return Stream.of(prompt, negativePrompt, model, software).filter(Objects::nonNull).mapToInt(String::length).max()
+                .orElse(0);
     }
 
     /**

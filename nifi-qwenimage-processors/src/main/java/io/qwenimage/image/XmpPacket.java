@@ -55,10 +55,10 @@ final class XmpPacket {
                 .getBytes(StandardCharsets.UTF_8);
     }
 
-    /** The packet with prompts cut so that it has at most so many bytes; null if there is nothing to say. */
+    /** The packet with texts cut so that it has at most so many bytes; null if there is nothing to say. */
     static byte[] write(final ImageMetadata metadata, final int maximumBytes) {
         byte[] packet = write(metadata);
-        int characters = metadata.longestPrompt();
+        int characters = metadata.longestText();
         while (packet != null && packet.length > maximumBytes && characters > 0) {
             characters = characters * 3 / 4;
             packet = write(metadata.cut(characters));

@@ -42,7 +42,7 @@ final class Denoising implements StandardQwenImagePipeline.Stage {
     HostTensor denoise(final HostTensor prompt, final HostTensor negative, final PatchGrid grid,
             final DenoiseRequest request, final StepListener listener, final Cancellation cancellation) {
         checkEmbeddings("prompt_embeds", prompt);
-        final Schedule schedule = scheduler.schedule(request.steps(), grid.tokens());
+        final Schedule schedule = schedule(request.steps(), grid.tokens());
         try (Arena arena = backend.openArena("denoising")) {
             final TextContext conditional = context(arena, prompt, grid);
             TextContext unconditional = null;
@@ -66,6 +66,15 @@ final class Denoising implements StandardQwenImagePipeline.Stage {
                 listener.onStep(step, schedule.steps(), unpacked(packed, grid));
             }
             return unpacked(packed, grid);
+        }
+    }
+
+    /** The schedule, or the request's fault: not every number of steps goes with every scheduler. */
+    private Schedule schedule(final int steps, final int tokens) {
+        try {
+            return scheduler.schedule(steps, tokens);
+        } catch (IllegalArgumentException e) {
+            throw new DataException(e.getMessage(), e);
         }
     }
 

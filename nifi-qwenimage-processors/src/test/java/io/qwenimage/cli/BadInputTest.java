@@ -38,6 +38,14 @@ class BadInputTest {
     }
 
     @Test
+    void aSingleStepIsRefusedWhereTheSchedulerCannotTakeIt() {
+        final CommandRun run = generate("a kite", "--steps", "1");
+
+        assertEquals(1, run.status());
+        assertTrue(run.err().startsWith("the number of inference steps is 1, but this model's scheduler"), run.err());
+    }
+
+    @Test
     void anEmptyPromptIsRefused() {
         for (final String prompt : List.of("", " ", "\n\t")) {
             final CommandRun run = generate(prompt);
