@@ -26,31 +26,26 @@ import org.bytedeco.dnnl.primitive_attr;
  */
 record ConvolutionShape(Kernel kernel, long height, long width, long top, long bottom, long left, long right,
         boolean bias, boolean accumulate, boolean residual) {
-    // The blocked layout of packed weights must be the same for every picture, so one size decides it.
-    private static final long SIZE_THAT_DECIDES_PACKING = 64;
-
     /**
      * The weights of a convolution.
      *
      * @param dtype that source and weights have in the computation
      */
     record Kernel(long out, long in, long height, long width, long stride, DType dtype) {
-        /** Layout of packed weights; differs from plain rows in ways that only oneDNN knows. */
-        memory.desc packedLayout(final Worker worker) {
-            final long padding = height / 2;
-            final ConvolutionShape shape = new ConvolutionShape(this, SIZE_THAT_DECIDES_PACKING,
-                    SIZE_THAT_DECIDES_PACKING, padding, padding, width / 2, width / 2, false, false, false);
-            try (primitive_attr attributes = new primitive_attr();
-                    convolution_forward.primitive_desc description = shape.describe(worker, attributes,
-                            Layouts.free(dtype, out, in, height, width))) {
-                return description.weights_desc();
-            }
-        }
-
         /** Layout of weights as PyTorch stores them. */
         memory.desc storedLayout() {
             return new memory.desc(new long[] {out, in, height, width}, Layouts.type(dtype), memory.format_tag.oihw);
         }
+    }
+
+    /** The same with another epilogue. */
+    ConvolutionShape with(final boolean withBias, final boolean withSum, final boolean withResidual) {
+        return new ConvolutionShape(kernel, height, width, top, bottom, left, right, withBias, withSum, withResidual);
+    }
+
+    /** The same without epilogue. */
+    ConvolutionShape plain() {
+        return with(false, false, false);
     }
 
     /** Output rows. */
@@ -63,8 +58,21 @@ record ConvolutionShape(Kernel kernel, long height, long width, long top, long b
         return (width + left + right - kernel.width) / kernel.stride + 1;
     }
 
-    /** Argument order of the call: source, weights, destination, bias if any, residual if any. */
-    Call prepare(final Worker worker) {
+    /** The layout that oneDNN likes best for the weights; it depends on the size of the band. */
+    memory.desc chosenLayout(final Worker worker) {
+        try (primitive_attr attributes = new primitive_attr();
+                convolution_forward.primitive_desc description = describe(worker, attributes,
+                        Layouts.free(kernel.dtype, kernel.out, kernel.in, kernel.height, kernel.width))) {
+            return description.weights_desc();
+        }
+    }
+
+    /**
+     * Argument order of the call: source, weights, destination, bias if any, residual if any.
+     *
+     * @param weights their layout
+     */
+    Call prepare(final Worker worker, final memory.desc weights) {
         try (primitive_attr attributes = new primitive_attr(); post_ops epilogue = new post_ops()) {
             attributes.set_scratchpad_mode(scratchpad_mode.user);
             if (accumulate) {
@@ -74,8 +82,7 @@ record ConvolutionShape(Kernel kernel, long height, long width, long top, long b
                 epilogue.append_binary(algorithm.binary_add, destination());
             }
             attributes.set_post_ops(epilogue);
-            final convolution_forward.primitive_desc description =
-                    describe(worker, attributes, kernel.packedLayout(worker));
+            final convolution_forward.primitive_desc description = describe(worker, attributes, weights);
             final int residualId = dnnl.DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE * epilogue.len() | dnnl.DNNL_ARG_SRC_1;
             return new Call(worker, description, new convolution_forward(description), argumentIds(residualId));
         }

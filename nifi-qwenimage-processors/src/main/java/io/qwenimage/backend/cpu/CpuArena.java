@@ -27,7 +27,7 @@ final class CpuArena implements Arena {
     }
 
     @Override
-    public Arena open(final String innerPurpose) {
+    public CpuArena open(final String innerPurpose) {
         requireOpen();
         final CpuArena child = new CpuArena(backend, this, innerPurpose);
         children.add(child);

@@ -108,6 +108,25 @@ public final class QwenImageTransformer2DModel {
         }
     }
 
+    /**
+     * Runs one block alone, for measurement.
+     *
+     * @param arena    the owner of what the observer hears
+     * @param index    of the block
+     * @param image    [L_image, D]
+     * @param text     [L_text, D]
+     * @param temb     [1, D]
+     * @param grid     of the picture
+     * @param observer hears the result
+     */
+    public void forwardBlock(final Arena arena, final int index, final Tensor image, final Tensor text,
+            final Tensor temb, final PatchGrid grid, final BlockObserver observer) {
+        final JointRope rope = posEmbed.tables(backend, arena, new PatchGrid[] {grid}, text.shape().intExtent(0));
+        final Tensor activated = backend.activate(arena, temb, Activation.SILU);
+        final Streams out = transformerBlocks.get(index).forward(arena, new Streams(image, text), activated, rope);
+        observer.onBlock("transformer_blocks." + index, out.image(), out.text());
+    }
+
     /** Hears both streams between blocks; for tests and diagnosis. */
     @FunctionalInterface
     public interface BlockObserver {
