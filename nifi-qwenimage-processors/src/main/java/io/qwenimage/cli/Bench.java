@@ -5,8 +5,9 @@ import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.backend.cpu.CpuBackend;
 import io.qwenimage.model.ConfigFile;
-import io.qwenimage.model.qwen25vl.Qwen25VlTextConfig;
-import io.qwenimage.model.qwen25vl.Qwen25VlTextModel;
+import io.qwenimage.model.language.LanguageModel;
+import io.qwenimage.model.language.Positions;
+import io.qwenimage.model.qwen25vl.Qwen25VlLanguage;
 import io.qwenimage.model.qwenimage.PatchGrid;
 import io.qwenimage.model.qwenimage.QwenImageConfig;
 import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel;
@@ -80,7 +81,7 @@ public final class Bench {
             try (WeightSource source = Checkpoints.open(options.folder().resolve(part.component));
                     Arena weights = backend.openArena("weights of " + part.component)) {
                 final Work work = part.builder.apply(ModuleScope.of(counter.backend(), weights,
-                        part.component.equals("text_encoder") ? Qwen25VlTextModel.scope(source)
+                        part.component.equals("text_encoder") ? LanguageModel.scope(source)
                                 : WeightScope.of(source)));
                 final double loadSeconds = (System.nanoTime() - loadStart) / NANO;
                 final double error = validate(work);
@@ -150,15 +151,15 @@ public final class Bench {
         }
 
         private Work encode(final Backend counted, final ModuleScope scope) {
-            final Qwen25VlTextModel model =
-                    new Qwen25VlTextModel(scope, Qwen25VlTextConfig.read(config("text_encoder")));
+            final LanguageModel model = new LanguageModel(scope, Qwen25VlLanguage.config(config("text_encoder")));
             final long[] tokens = reference.tensor("input_ids").toLongs();
             final int[] ids = new int[tokens.length];
             for (int i = 0; i < ids.length; i++) {
                 ids[i] = Math.toIntExact(tokens[i]);
             }
-            return (arena, outputs) -> outputs.accept("output", counted.download(
-                    model.forward(arena, ids, Cancellation.NEVER, Qwen25VlTextModel.LayerObserver.NONE)));
+            return (arena, outputs) -> outputs.accept("output", counted.download(model.forward(arena,
+                    model.embed(arena, ids), Positions.text(0, ids.length), null, LanguageModel.Deepstack.NONE,
+                    Cancellation.NEVER, LanguageModel.LayerObserver.NONE)));
         }
 
         private ConfigFile config(final String component) {
