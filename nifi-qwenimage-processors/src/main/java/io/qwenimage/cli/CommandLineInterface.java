@@ -43,7 +43,8 @@ public final class CommandLineInterface {
         final CommandLine commandLine = new CommandLine(new CommandLineInterface())
                 .addSubcommand(new GenerateCommand(engines))
                 .addSubcommand(new TokenizeCommand())
-                .addSubcommand(new VerifyCommand(engines));
+                .addSubcommand(new VerifyCommand(engines))
+                .addSubcommand(new BenchCommand(Bench::run));
 
         return commandLine
                 // A prompt may begin with @.
