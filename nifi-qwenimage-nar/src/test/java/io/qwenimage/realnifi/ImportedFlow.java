@@ -158,11 +158,21 @@ public final class ImportedFlow {
         return client.bulletins(id);
     }
 
+    /** Threads that work for one processor at the moment. */
+    public int activeThreads(final String name) throws IOException, InterruptedException {
+        return processor(name).path("status").path("aggregateSnapshot").path("activeThreadCount").asInt();
+    }
+
+    /** Drops whatever waits in the group's queues. */
+    public void emptyQueues() throws IOException, InterruptedException {
+        client.job("/process-groups/" + id + "/empty-all-connections-requests", NiFiClient.JSON.createObjectNode(), "dropRequest", "finished");
+    }
+
     /** Stops everything, empties the queues and removes the group from the canvas. */
     public void remove() throws IOException, InterruptedException {
         stop();
         disableServices();
-        client.job("/process-groups/" + id + "/empty-all-connections-requests", NiFiClient.JSON.createObjectNode(), "dropRequest", "finished");
+        emptyQueues();
         final JsonNode group = client.get("/process-groups/" + id);
         client.delete("/process-groups/" + id + "?disconnectedNodeAcknowledged=false&version=" + group.path("revision").path("version").asLong());
     }

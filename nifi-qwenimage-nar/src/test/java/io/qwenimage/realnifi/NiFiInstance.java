@@ -4,6 +4,7 @@ import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -20,10 +21,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.jar.Attributes;
 import java.util.jar.JarFile;
+import java.util.stream.Stream;
 
 /**
  * One NiFi in a process of its own, on the loopback, with a home folder of its own.
@@ -33,7 +36,11 @@ public final class NiFiInstance implements AutoCloseable {
     private static final Duration START_LIMIT = Duration.ofMinutes(4);
     private static final Duration DEPLOY_LIMIT = Duration.ofMinutes(2);
     private static final Duration STOP_LIMIT = Duration.ofSeconds(20);
-    private static final int LOG_TAIL = 40;
+    private static final int LOG_TAIL = 20;
+    private static final int LOG_ERRORS = 10;
+    private static final int FIRST_PORT = 20_000;
+    private static final int LAST_PORT = 31_999;
+    private static final int PORT_ATTEMPTS = 100;
     private static final List<String> CONFIGURATION = List.of("nifi.properties", "logback.xml", "state-management.xml");
 
     private final Path home;
@@ -85,10 +92,27 @@ public final class NiFiInstance implements AutoCloseable {
         }
     }
 
-    /** A port of the loopback that nobody listened on a moment ago. */
+    /**
+     * A port of the loopback that nobody listened on a moment ago. It is none of those that systems give to outgoing
+     * connections: a client that asks again and again for a server still starting could be given that very port, and keep it.
+     */
     public static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
+        final SplittableRandom random = new SplittableRandom();
+        for (int attempt = 0; attempt < PORT_ATTEMPTS; attempt++) {
+            final int port = random.nextInt(FIRST_PORT, LAST_PORT + 1);
+            if (isFree(port)) {
+                return port;
+            }
+        }
+        throw new IOException("No free port was found between " + FIRST_PORT + " and " + LAST_PORT + ": end what listens on them");
+    }
+
+    /** Whether a server could listen on a port of the loopback now. */
+    public static boolean isFree(final int port) throws IOException {
+        try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+            return socket.isBound();
+        } catch (final BindException e) {
+            return false;
         }
     }
 
@@ -141,7 +165,7 @@ public final class NiFiInstance implements AutoCloseable {
         return process.waitFor();
     }
 
-    /** The end of the server's log, for messages. */
+    /** The errors in the server's log and what it said last, for messages. */
     public String logTail() {
         final StringBuilder text = new StringBuilder();
         for (final String name : List.of("logs/console.log", "logs/nifi-app.log")) {
@@ -149,16 +173,12 @@ public final class NiFiInstance implements AutoCloseable {
             if (Files.exists(log)) {
                 final List<String> lines = readLines(log);
                 text.append("--- ").append(log).append(System.lineSeparator());
-                lines.subList(Math.max(0, lines.size() - LOG_TAIL), lines.size())
-                        .forEach(line -> text.append(line).append(System.lineSeparator()));
+                final Stream<String> errors = lines.stream().filter(line -> line.contains(" ERROR ") || line.startsWith("Caused by: ")).limit(LOG_ERRORS);
+                final Stream<String> last = lines.stream().skip(Math.max(0, lines.size() - LOG_TAIL));
+                Stream.concat(errors, last).forEach(line -> text.append(line).append(System.lineSeparator()));
             }
         }
         return text.toString();
-    }
-
-    /** Lines of the server's log that hold a text. */
-    public List<String> logLines(final String text) {
-        return readLines(home.resolve("logs/nifi-app.log")).stream().filter(line -> line.contains(text)).toList();
     }
 
     @Override
@@ -211,6 +231,8 @@ public final class NiFiInstance implements AutoCloseable {
         command.addAll(List.of("-cp", String.join(File.pathSeparator, classPath),
                 "-Dnifi.properties.file.path=" + home.resolve("conf/nifi.properties"),
                 "-Dorg.apache.nifi.bootstrap.config.log.dir=" + home.resolve("logs"),
+                // Its port for signals of a supervisor is fixed unless one is named: two servers would collide.
+                "-Dorg.apache.nifi.management.server.address=127.0.0.1:" + freePort(),
                 "-Djava.io.tmpdir=" + Files.createDirectories(home.resolve("work/tmp")),
                 "-Dorg.bytedeco.javacpp.cachedir=" + Files.createDirectories(home.resolve("work/javacpp")),
                 "-Djava.awt.headless=true",
