@@ -3,6 +3,7 @@ package io.qwenimage.tokenizer;
 import io.qwenimage.weights.WeightException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -21,6 +22,7 @@ public final class Tokenizer implements AutoCloseable {
 
     private final Path folder;
     private final Map<String, Integer> addedIds = new LinkedHashMap<>();
+    private final List<String> specialTokens;
     private final int size;
     private final NativeTokenizer recognising;
     private NativeTokenizer literal;
@@ -31,6 +33,8 @@ public final class Tokenizer implements AutoCloseable {
         final TokenizerDefinition definition = TokenizerFolder.read(folder);
         this.size = definition.size();
         definition.addedTokens().forEach(token -> addedIds.put(token.content(), token.id()));
+        this.specialTokens = definition.addedTokens().stream().filter(AddedToken::special).map(AddedToken::content)
+                .toList();
         this.recognising = NativeTokenizer.create(definition.origin(), definition.toJson(token -> true));
     }
 
@@ -96,6 +100,11 @@ public final class Tokenizer implements AutoCloseable {
     /** Whether there is an added token of that content. */
     public boolean hasAddedToken(final String content) {
         return addedIds.containsKey(content);
+    }
+
+    /** The control tokens that no text of a stranger may act as. */
+    public List<String> specialTokens() {
+        return specialTokens;
     }
 
     /** One more than the highest id; a model's embedding has at least as many rows. */

@@ -1,0 +1,213 @@
+package io.qwenimage.pipeline;
+
+import io.qwenimage.backend.Arena;
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.Cancellation;
+import io.qwenimage.generation.GenerationConfig;
+import io.qwenimage.generation.SamplingSettings;
+import io.qwenimage.generation.TextStream;
+import io.qwenimage.generation.TokenChooser;
+import io.qwenimage.image.ImageSize;
+import io.qwenimage.image.PatchLayout;
+import io.qwenimage.image.PixelValues;
+import io.qwenimage.image.RgbImage;
+import io.qwenimage.model.ConfigFile;
+import io.qwenimage.model.vision.VisionGrid;
+import io.qwenimage.model.vision.VisionTower;
+import io.qwenimage.model.vl.PromptLayout;
+import io.qwenimage.model.vl.VisionLanguageModel;
+import io.qwenimage.nn.ModuleScope;
+import io.qwenimage.tensor.HostTensor;
+import io.qwenimage.tensor.Shape;
+import io.qwenimage.tokenizer.Tokenizer;
+import io.qwenimage.weights.Checkpoints;
+import io.qwenimage.weights.WeightSource;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/** Questions about pictures to a model folder of the Qwen-VL family. */
+public final class StandardVisionLanguagePipeline implements VisionLanguagePipeline {
+    private final VisionLanguageFolder folder;
+    private final Backend backend;
+    private final ConfigFile config;
+    private final GenerationConfig generation;
+    private final PatchLayout layout;
+    private final ChatTemplate template;
+    private Loaded loaded;
+    private boolean closed;
+
+    private StandardVisionLanguagePipeline(final VisionLanguageFolder folder, final Backend backend) {
+        this.folder = folder;
+        this.backend = backend;
+        config = folder.config();
+        generation = GenerationConfig.read(folder.weights(), config);
+        layout = folder.patchLayout();
+        template = folder.chatTemplate();
+    }
+
+    /**
+     * Opens a model folder, or the folder of a Qwen-Image pipeline, whose text encoder answers; reads its
+     * configuration, no weights.
+     *
+     * @param backend outlives the pipeline; not closed by it
+     * @throws io.qwenimage.weights.WeightException if the folder is incomplete or of another kind
+     */
+    public static StandardVisionLanguagePipeline open(final Path folder, final Backend backend) {
+        return new StandardVisionLanguagePipeline(VisionLanguageFolder.open(folder), backend);
+    }
+
+    @Override
+    public VisionLanguageCard card() {
+        return folder.card(config);
+    }
+
+    @Override
+    public ChatAnswer chat(final ChatRequest request, final ChatObserver observer, final Cancellation cancellation) {
+        check(request);
+        final Loaded engine = engine();
+        final List<PixelValues> pictures = new ArrayList<>();
+        for (final RgbImage image : request.images()) {
+            cancellation.check();
+            pictures.add(layout.patches(image));
+        }
+        final List<VisionGrid> grids = pictures.stream().map(picture ->
+                new VisionGrid(picture.gridTime(), picture.gridHeight(), picture.gridWidth())).toList();
+        final int[] ids = template.tokens(engine.tokenizer(), engine.model().imageToken(),
+                grids.stream().mapToLong(grid -> grid.patches() / engine.model().patches().block()).toArray(),
+                request.prompt());
+        try (Arena arena = backend.openArena("conversation")) {
+            final VisionTower.Features features = pictures.isEmpty() ? null
+                    : features(arena, engine.model(), pictures, grids, observer, cancellation);
+            final PromptLayout prompt = engine.model().layout(ids, grids);
+            final VisionLanguageModel.Conversation conversation =
+                    engine.model().converse(arena, ids.length + request.maxNewTokens());
+            final HostTensor logits = conversation.begin(ids, features, prompt, cancellation);
+            if (observer.wantsTensors()) {
+                observer.onTensor("logits", logits);
+            }
+            return answer(request, engine.tokenizer(), conversation, ids, logits, pictures, observer, cancellation);
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        closed = true;
+        if (loaded != null) {
+            loaded.close();
+            loaded = null;
+        }
+    }
+
+    private VisionTower.Features features(final Arena arena, final VisionLanguageModel model,
+            final List<PixelValues> pictures, final List<VisionGrid> grids, final ChatObserver observer,
+            final Cancellation cancellation) {
+        final HostTensor pixelValues = joined(pictures);
+        final VisionTower.Features features = model.encode(arena, pixelValues, grids, cancellation,
+                VisionTower.BlockObserver.NONE);
+        if (observer.wantsTensors()) {
+            observer.onTensor("pixel_values", pixelValues);
+            observer.onTensor("vision_embeds", backend.download(features.embeddings()));
+        }
+        return features;
+    }
+
+    private ChatAnswer answer(final ChatRequest request, final Tokenizer tokenizer,
+            final VisionLanguageModel.Conversation conversation, final int[] ids, final HostTensor firstLogits,
+            final List<PixelValues> pictures, final ChatObserver observer, final Cancellation cancellation) {
+        final SamplingSettings sampling = request.sampling() == null ? generation.sampling().greedy()
+                : request.sampling();
+        final TokenChooser chooser = new TokenChooser(sampling, ids);
+        final TextStream stream = new TextStream(tokenizer::decodeWithoutSpecialTokens, request.stopStrings(),
+                observer::onText);
+        final IntStream.Builder tokens = IntStream.builder();
+        HostTensor logits = firstLogits;
+        boolean finished = false;
+        for (int i = 0; i < request.maxNewTokens() && !finished; i++) {
+            cancellation.check();
+            final int token = chooser.choose(logits.toFloats());
+            tokens.add(token);
+            finished = generation.ends(token) || stream.add(token);
+            if (!finished && i + 1 < request.maxNewTokens()) {
+                logits = conversation.next(token, cancellation);
+            }
+        }
+        final List<ImageSize> sizes = pictures.stream().map(PixelValues::resized).toList();
+        return new ChatAnswer(stream.end(), ids, tokens.build().toArray(), finished, sizes);
+    }
+
+    private synchronized Loaded engine() {
+        if (closed) {
+            throw new IllegalStateException("the pipeline is closed");
+        }
+        if (loaded == null) {
+            loaded = Loaded.load(folder, config, backend);
+        }
+        return loaded;
+    }
+
+    private static HostTensor joined(final List<PixelValues> pictures) {
+        final int patches = pictures.stream().mapToInt(PixelValues::patches).sum();
+        final int width = pictures.get(0).values().length / pictures.get(0).patches();
+        final float[] all = new float[Math.multiplyExact(patches, width)];
+        int filled = 0;
+        for (final PixelValues picture : pictures) {
+            System.arraycopy(picture.values(), 0, all, filled, picture.values().length);
+            filled += picture.values().length;
+        }
+        return HostTensor.ofFloats(Shape.of(patches, width), all);
+    }
+
+    private static void check(final ChatRequest request) {
+        if (request.prompt() == null || request.prompt().isBlank()) {
+            throw new DataException("the question is empty; say what you want to know");
+        }
+        if (request.prompt().length() > PromptTemplate.MAXIMUM_CHARACTERS) {
+            throw new DataException("the question has " + request.prompt().length() + " characters; at most "
+                    + PromptTemplate.MAXIMUM_CHARACTERS + " are read. Shorten it");
+        }
+        if (request.maxNewTokens() < 1 || request.maxNewTokens() > ChatRequest.MAXIMUM_NEW_TOKENS) {
+            throw new DataException("the longest answer is " + request.maxNewTokens() + " tokens; it must lie between "
+                    + "1 and " + ChatRequest.MAXIMUM_NEW_TOKENS);
+        }
+    }
+
+    /** What is in memory while the model is. */
+    private record Loaded(Tokenizer tokenizer, WeightSource source, Arena arena, VisionLanguageModel model)
+            implements AutoCloseable {
+        static Loaded load(final VisionLanguageFolder folder, final ConfigFile config, final Backend backend) {
+            Tokenizer tokenizer = null;
+            WeightSource source = null;
+            Arena arena = null;
+            try {
+                tokenizer = Tokenizer.open(folder.tokenizer());
+                source = Checkpoints.open(folder.weights());
+                final Arena owner = backend.openArena("weights of " + folder.weights().getFileName());
+                arena = owner;
+                return new Loaded(tokenizer, source, arena, VisionLanguageLoader.load(config, source,
+                        scope -> ModuleScope.of(backend, owner, scope)));
+            } catch (RuntimeException | Error e) {
+                free(tokenizer, source, arena);
+                throw e;
+            }
+        }
+
+        @Override
+        public void close() {
+            free(tokenizer, source, arena);
+        }
+
+        private static void free(final Tokenizer tokenizer, final WeightSource source, final Arena arena) {
+            if (arena != null) {
+                arena.close();
+            }
+            if (source != null) {
+                source.close();
+            }
+            if (tokenizer != null) {
+                tokenizer.close();
+            }
+        }
+    }
+}

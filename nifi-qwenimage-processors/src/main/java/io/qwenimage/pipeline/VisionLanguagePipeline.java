@@ -1,0 +1,22 @@
+package io.qwenimage.pipeline;
+
+import io.qwenimage.backend.Cancellation;
+
+/**
+ * Questions about pictures; the only entry to the vision-language models. Weights are loaded when the first question is
+ * asked. Safe for use by several threads; how many run at once is the caller's affair.
+ *
+ * <p>Faults are those of {@link QwenImagePipeline}; pictures that cannot be taken are refused with an
+ * {@link io.qwenimage.image.ImageException}.
+ */
+public interface VisionLanguagePipeline extends AutoCloseable {
+    /** What is known of the model. */
+    VisionLanguageCard card();
+
+    /** Answers a question. */
+    ChatAnswer chat(ChatRequest request, ChatObserver observer, Cancellation cancellation);
+
+    /** Frees the model's weights. */
+    @Override
+    void close();
+}
