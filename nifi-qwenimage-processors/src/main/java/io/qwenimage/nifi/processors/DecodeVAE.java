@@ -109,7 +109,7 @@ public class DecodeVAE extends AbstractStageProcessor {
         final StopWatch stopWatch = new StopWatch(true);
         final StageAttributes.Values values = StageAttributes.Values.of(context, flowFile);
         final ImageFormat format = values.of(IMAGE_FORMAT, PictureFormat.class).format();
-        final float quality = quality(values);
+        final float quality = quality(values, format);
         final Bundle bundle = BundleContent.read(session, flowFile);
         final ModelCard card;
         final RgbImage image;
@@ -137,7 +137,7 @@ public class DecodeVAE extends AbstractStageProcessor {
     String describeProperties(final StageAttributes.Values values) {
         final ImageFormat format = values.of(IMAGE_FORMAT, PictureFormat.class).format();
         return "pictures are written as " + format
-                + (format == ImageFormat.PNG ? "" : " of quality " + Math.round(quality(values) * HUNDRED));
+                + (format == ImageFormat.PNG ? "" : " of quality " + Math.round(quality(values, format) * HUNDRED));
     }
 
     @Override
@@ -146,8 +146,9 @@ public class DecodeVAE extends AbstractStageProcessor {
         return "latents became a picture of " + image.width() + " x " + image.height() + " pixels";
     }
 
-    private static float quality(final StageAttributes.Values values) {
-        final BigDecimal quality = QUALITIES.read("Quality", values.of(QUALITY));
+    /** The property does not exist for a format that loses nothing. */
+    private static float quality(final StageAttributes.Values values, final ImageFormat format) {
+        final BigDecimal quality = format == ImageFormat.PNG ? null : QUALITIES.read("Quality", values.of(QUALITY));
         return quality == null ? ImageEncoder.DEFAULT_QUALITY : quality.floatValue() / HUNDRED;
     }
 
