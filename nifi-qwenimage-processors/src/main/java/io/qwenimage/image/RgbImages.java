@@ -56,6 +56,22 @@ public final class RgbImages {
         return copy;
     }
 
+    /** A copy of an opaque picture's colours, or of a transparent one's without its transparency. */
+    static RgbImage fromBufferedImage(final BufferedImage image) {
+        final byte[] rgb = new byte[image.getWidth() * image.getHeight() * CHANNELS];
+        final int[] row = new int[image.getWidth()];
+        int at = 0;
+        for (int y = 0; y < image.getHeight(); y++) {
+            image.getRGB(0, y, row.length, 1, row, 0, row.length);
+            for (final int pixel : row) {
+                rgb[at++] = (byte) (pixel >> 16);
+                rgb[at++] = (byte) (pixel >> 8);
+                rgb[at++] = (byte) pixel;
+            }
+        }
+        return new RgbImage(image.getWidth(), image.getHeight(), rgb);
+    }
+
     private static byte quantise(final float[] samples, final int index) {
         final float unit = samples[index] * 0.5f + 0.5f;
         if (Float.isNaN(unit)) {
