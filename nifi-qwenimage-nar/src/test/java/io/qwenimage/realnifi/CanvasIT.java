@@ -40,7 +40,7 @@ class CanvasIT {
         final Optional<Path> executable = Browser.find(RealNiFi.buildFolder().resolve("chromium-install.log"));
         assumeTrue(executable.isPresent(), "Not tested: no Chromium on this machine, and none could be installed (Debian, Ubuntu: apt-get install chromium)");
         try (TextToImageFlow flow = TextToImageFlow.start(nifi, RealNiFi.flowTemplates().resolve(TextToImageFlow.TEMPLATE), folder, NiFiInstance.freePort());
-             Browser browser = Browser.start(executable.get(), Files.createTempDirectory(RealNiFi.buildFolder(), "browser-profile"), WIDTH, HEIGHT)) {
+             Browser browser = Browser.start(executable.get(), emptyProfile(), WIDTH, HEIGHT)) {
             flow.awaitPicture(flow.sendHttp("a red circle", "") + ".png", PICTURE_LIMIT);
             browser.open(URI.create(nifi.canvas() + "#/process-groups/" + flow.group().id()));
             final Set<String> names = new TreeSet<>(flow.group().processorNames());
@@ -54,6 +54,12 @@ class CanvasIT {
             Files.write(RealNiFi.buildFolder().resolve("canvas.png"), screenshot);
             assertTrue(colours(ImageIO.read(new ByteArrayInputStream(screenshot))) > FEW_COLOURS, "the screenshot is nearly empty");
         }
+    }
+
+    private static Path emptyProfile() throws IOException {
+        final Path profile = RealNiFi.buildFolder().resolve("browser-profile");
+        Folders.delete(profile);
+        return Files.createDirectories(profile);
     }
 
     private static Set<String> texts(final Browser browser, final String selector) throws IOException, InterruptedException {

@@ -18,6 +18,8 @@ import java.util.Set;
 
 /** Prompts to pictures in a real NiFi, for a person who watches: what {@code .bin/nifi} runs. */
 public final class Demonstration {
+    private static final String ONCE = "--once";
+    private static final String MEASURE = "--measure";
     private static final int CANVAS_PORT = 18080;
     private static final int PROMPT_PORT = 18182;
     private static final Duration PICTURES_LIMIT = Duration.ofMinutes(10);
@@ -32,11 +34,15 @@ public final class Demonstration {
         this.home = Files.createDirectories(home).toRealPath();
     }
 
-    /** Argument: {@code --once} to end NiFi when the pictures are there. */
+    /**
+     * Arguments: {@code --once} to end NiFi when the pictures are there, {@code --measure} to measure NiFi's own part of a
+     * picture's time before.
+     */
     public static void main(final String[] arguments) throws IOException, InterruptedException {
         final List<String> options = List.of(arguments);
-        if (!List.of("--once").containsAll(options)) {
-            System.err.println("Unknown argument in " + options + ": only --once (end NiFi when the pictures are there) is known");
+        if (!List.of(ONCE, MEASURE).containsAll(options)) {
+            System.err.println("Unknown argument in " + options + ": known are " + ONCE + " (end NiFi when the pictures are there) and "
+                    + MEASURE + " (measure NiFi's own part of a picture's time)");
             System.exit(2);
         }
         final Path build = Path.of(System.getProperty("qwenimage.build"));
@@ -45,14 +51,14 @@ public final class Demonstration {
                     ServerParts.of(Path.of(System.getProperty("qwenimage.nifi.parts"))),
                     Path.of(System.getProperty("qwenimage.nar")),
                     Path.of(System.getProperty("qwenimage.flow.templates")).resolve(TextToImageFlow.TEMPLATE),
-                    options.contains("--once"));
+                    options);
         } catch (final IllegalStateException e) {
             System.err.println(e.getMessage());
             System.exit(1);
         }
     }
 
-    private void run(final ServerParts parts, final Path nar, final Path template, final boolean once) throws IOException, InterruptedException {
+    private void run(final ServerParts parts, final Path nar, final Path template, final List<String> options) throws IOException, InterruptedException {
         out.println("Starting NiFi ...");
         try (NiFiInstance nifi = NiFiInstance.start(parts, home.resolve("nifi"), freeOr(CANVAS_PORT), List.of("-Xmx2g"))) {
             out.println("NiFi " + nifi.client().version() + " runs at " + nifi.canvas() + "; its log is " + nifi.home().resolve("logs/nifi-app.log"));
@@ -68,7 +74,10 @@ public final class Demonstration {
             out.println();
             out.println("Pictures: " + flow.pictures());
             out.println("Canvas:   " + nifi.canvas() + "#/process-groups/" + flow.group().id());
-            if (once) {
+            if (options.contains(MEASURE)) {
+                new Overhead(nifi, flow).print(out);
+            }
+            if (options.contains(ONCE)) {
                 return;
             }
             out.println("More:     put a text file into " + flow.prompts() + ", or");

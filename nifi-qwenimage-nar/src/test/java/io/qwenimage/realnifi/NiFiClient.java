@@ -137,6 +137,16 @@ public final class NiFiClient {
         return bytes("/provenance-events/" + provenanceEvent.path("eventId").asText() + "/content/output");
     }
 
+    /** An attribute that a FlowFile had after an event; empty if it had none of that name. */
+    static String attribute(final JsonNode provenanceEvent, final String name) {
+        for (final JsonNode attribute : provenanceEvent.path("attributes")) {
+            if (name.equals(attribute.path("name").asText())) {
+                return attribute.path("value").asText();
+            }
+        }
+        return "";
+    }
+
     JsonNode get(final String path) throws IOException, InterruptedException {
         return parse(request(path).GET().build());
     }

@@ -10,13 +10,10 @@ import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -73,7 +70,7 @@ public final class NiFiInstance implements AutoCloseable {
         final Path realHome = Files.createDirectories(home).toRealPath();
         final FileChannel lock = lock(realHome);
         for (final String leftover : List.of("conf", "repositories", "extensions", "logs")) {
-            delete(realHome.resolve(leftover));
+            Folders.delete(realHome.resolve(leftover));
         }
         configure(parts, realHome, actualPort);
         final Process process = new ProcessBuilder(command(parts, realHome, javaOptions))
@@ -281,24 +278,5 @@ public final class NiFiInstance implements AutoCloseable {
         } catch (final IOException e) {
             throw new UncheckedIOException(e);
         }
-    }
-
-    private static void delete(final Path folder) throws IOException {
-        if (!Files.exists(folder)) {
-            return;
-        }
-        Files.walkFileTree(folder, new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult visitFile(final Path file, final BasicFileAttributes attributes) throws IOException {
-                Files.delete(file);
-                return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(final Path visited, final IOException failure) throws IOException {
-                Files.delete(visited);
-                return FileVisitResult.CONTINUE;
-            }
-        });
     }
 }

@@ -24,6 +24,7 @@ final class TextToImageFlow implements AutoCloseable {
     static final String ENCODE = "Encode the prompt";
     static final String DENOISE = "Denoise";
     static final String DECODE = "Decode the picture";
+    static final String SAVE = "Save the picture";
     private static final Duration LISTEN_LIMIT = Duration.ofSeconds(30);
     private static final Duration REQUEST_LIMIT = Duration.ofSeconds(30);
 

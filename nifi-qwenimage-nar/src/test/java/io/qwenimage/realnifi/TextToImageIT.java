@@ -178,17 +178,8 @@ class TextToImageIT {
         final String id = flow.group().processorId(processor);
         final Poll indexed = new Poll("the provenance of " + filename, LIMIT, () -> "");
         return indexed.until(() -> nifi.client().provenance(id).stream()
-                .filter(event -> "CONTENT_MODIFIED".equals(event.path("eventType").asText()) && filename.equals(filename(event))).toList(),
+                .filter(event -> "CONTENT_MODIFIED".equals(event.path("eventType").asText()) && filename.equals(NiFiClient.attribute(event, "filename"))).toList(),
                 events -> !events.isEmpty()).getFirst();
-    }
-
-    private static String filename(final JsonNode event) {
-        for (final JsonNode attribute : event.path("attributes")) {
-            if ("filename".equals(attribute.path("name").asText())) {
-                return attribute.path("value").asText();
-            }
-        }
-        return "";
     }
 
     private static int[] pixels(final byte[] picture) throws IOException {
