@@ -21,8 +21,12 @@ import org.bytedeco.dnnl.softmax_forward;
  */
 final class Attention {
     private static final int SCORE_SLOT = 1;
-    private static final int LARGEST_BLOCK = 128;
-    private static final int SMALLEST_BLOCK = 8;
+    private static final int KEY_SLOT = 2;
+    private static final int VALUE_SLOT = 3;
+    private static final int LARGEST_BLOCK = 256;
+    private static final int SMALLEST_BLOCK = 16;
+    private static final int JOBS_PER_WORKER = 4;
+    private static final int QUERIES_WORTH_PACKING = 64;
     private static final long SCORES_PER_BLOCK = 1L << 18;
 
     private final WorkerPool workers;
@@ -38,32 +42,62 @@ final class Attention {
         final int heads = q.shape().intExtent(1);
         final Heads layout = new Heads(heads, k.shape().intExtent(1), q.shape().intExtent(2), scale,
                 pattern.causal(), q.address(), k.address(), v.address(), result.address());
-        final List<Block> blocks = blocks(pattern, q.shape().intExtent(0), k.shape().intExtent(0));
-        workers.run(Math.multiplyExact(blocks.size(), heads), (worker, item) ->
-                runBlock(worker, layout, item / blocks.size(), blocks.get(item % blocks.size())));
+        final List<List<Block>> sequences = sequences(pattern, q.shape().intExtent(0), k.shape().intExtent(0));
+        final List<List<Block>> jobs = new ArrayList<>();
+        final int parts = Math.max(1, JOBS_PER_WORKER * workers.size() / heads);
+        for (final List<Block> sequence : sequences) {
+            final int length = Math.max(1, (sequence.size() + parts - 1) / parts);
+            for (int first = 0; first < sequence.size(); first += length) {
+                jobs.add(sequence.subList(first, Math.min(sequence.size(), first + length)));
+            }
+        }
+        workers.run(Math.multiplyExact(jobs.size(), heads), (worker, item) ->
+                runBlocks(worker, layout, item / jobs.size(), jobs.get(item % jobs.size())));
     }
 
-    private static void runBlock(final Worker worker, final Heads layout, final int head, final Block block) {
+    // Blocks that share all keys and values share their packed form, too.
+    private static void runBlocks(final Worker worker, final Heads layout, final int head, final List<Block> blocks) {
+        final Block first = blocks.getFirst();
+        final long start = ((long) first.firstKey * layout.keyHeads + head / (layout.heads / layout.keyHeads))
+                * layout.size * Float.BYTES;
+        final long stride = layout.keyHeads * (long) layout.size;
+        Operand keys = new Operand(layout.k + start, new Matrix(DType.F32, 1, stride));
+        Operand values = new Operand(layout.v + start, new Matrix(DType.F32, stride, 1));
+        if (!layout.causal && blocks.stream().mapToInt(Block::queries).sum() >= QUERIES_WORTH_PACKING) {
+            keys = packed(worker, KEY_SLOT, keys, layout.size, first.keys);
+            values = packed(worker, VALUE_SLOT, values, first.keys, layout.size);
+        }
+        for (final Block block : blocks) {
+            runBlock(worker, layout, head, block, keys, values);
+        }
+    }
+
+    private static void runBlock(final Worker worker, final Heads layout, final int head, final Block block,
+            final Operand keys, final Operand values) {
         final long width = layout.size;
-        final long queryStride = layout.heads * width;
-        final long keyStride = layout.keyHeads * width;
-        final int keyHead = head / (layout.heads / layout.keyHeads);
-        final long query = (block.firstQuery * queryStride + head * width) * Float.BYTES;
-        final long key = (block.firstKey * keyStride + keyHead * width) * Float.BYTES;
+        final long stride = layout.heads * width;
+        final long place = (block.firstQuery * stride + head * width) * Float.BYTES;
         final long scores = worker.scratch(SCORE_SLOT, (long) block.queries * block.keys * Float.BYTES);
         final MatrixProduct similarity = new MatrixProduct(block.queries, width, block.keys,
-                new Matrix(DType.F32, queryStride, 1), new Matrix(DType.F32, 1, keyStride), block.keys, false, false,
-                Activation.NONE, false, layout.scale);
-        worker.call(similarity, made -> made.prepare(worker)).run(worker, layout.q + query, layout.k + key, scores);
+                new Matrix(DType.F32, stride, 1), keys.matrix, block.keys, false, false, Activation.NONE, false,
+                layout.scale);
+        worker.call(similarity, made -> made.prepare(worker)).run(worker, layout.q + place, keys.address, scores);
         if (layout.causal) {
             mask(scores, block);
         }
         worker.call(new Softmax(block.queries, block.keys), made -> made.prepare(worker))
                 .run(worker, scores, scores);
         final MatrixProduct mixture = new MatrixProduct(block.queries, block.keys, width,
-                Matrix.dense(DType.F32, block.keys), new Matrix(DType.F32, keyStride, 1), queryStride, false, false,
-                Activation.NONE, false, 1f);
-        worker.call(mixture, made -> made.prepare(worker)).run(worker, scores, layout.v + key, layout.result + query);
+                Matrix.dense(DType.F32, block.keys), values.matrix, stride, false, false, Activation.NONE, false, 1f);
+        worker.call(mixture, made -> made.prepare(worker)).run(worker, scores, values.address, layout.result + place);
+    }
+
+    private static Operand packed(final Worker worker, final int slot, final Operand plain, final long rows,
+            final long columns) {
+        final Call packing = worker.call(new Repacking(rows, columns, plain.matrix), made -> made.prepare(worker));
+        final long address = worker.scratch(slot, packing.bytes(1));
+        packing.run(worker, plain.address, address);
+        return new Operand(address, Matrix.packed(DType.F32));
     }
 
     // A block has all keys that its last query sees; earlier queries see fewer.
@@ -77,25 +111,34 @@ final class Attention {
         }
     }
 
-    private static List<Block> blocks(final AttentionPattern pattern, final int queries, final int keys) {
+    private static List<List<Block>> sequences(final AttentionPattern pattern, final int queries, final int keys) {
         final int[] queryOffsets = pattern.queryOffsets() == null ? new int[] {0, queries} : pattern.queryOffsets();
         final int[] keyOffsets = pattern.keyOffsets() == null ? new int[] {0, keys} : pattern.keyOffsets();
-        final List<Block> blocks = new ArrayList<>();
+        final List<List<Block>> sequences = new ArrayList<>();
         for (int s = 0; s + 1 < queryOffsets.length; s++) {
             final int count = keyOffsets[s + 1] - keyOffsets[s];
-            final int rows = (int) Math.clamp(SCORES_PER_BLOCK / Math.max(1, count), SMALLEST_BLOCK, LARGEST_BLOCK);
-            final int behind = count - (queryOffsets[s + 1] - queryOffsets[s]);
-            for (int first = queryOffsets[s]; first < queryOffsets[s + 1]; first += rows) {
-                final int end = Math.min(first + rows, queryOffsets[s + 1]);
-                blocks.add(new Block(first, end - first, keyOffsets[s],
-                        pattern.causal() ? end - queryOffsets[s] + behind : count));
+            final int length = queryOffsets[s + 1] - queryOffsets[s];
+            final int largest = (int) Math.clamp(SCORES_PER_BLOCK / Math.max(1, count), SMALLEST_BLOCK,
+                    LARGEST_BLOCK);
+            final int wanted = (length + largest - 1) / largest;
+            final int rows = wanted == 0 ? 1
+                    : ((length + wanted - 1) / wanted + SMALLEST_BLOCK - 1) / SMALLEST_BLOCK * SMALLEST_BLOCK;
+            final List<Block> blocks = new ArrayList<>();
+            for (int first = 0; first < length; first += rows) {
+                final int end = Math.min(first + rows, length);
+                blocks.add(new Block(queryOffsets[s] + first, end - first, keyOffsets[s],
+                        pattern.causal() ? end + count - length : count));
             }
+            sequences.add(blocks);
         }
-        return blocks;
+        return sequences;
     }
 
     private record Heads(int heads, int keyHeads, int size, float scale, boolean causal, long q, long k, long v,
             long result) {
+    }
+
+    private record Operand(long address, Matrix matrix) {
     }
 
     private record Block(int firstQuery, int queries, int firstKey, int keys) {

@@ -18,7 +18,8 @@ import java.nio.FloatBuffer;
  */
 final class Linear {
     private static final int PANEL_COLUMNS = 1024;
-    private static final int BLOCK_ROWS = 256;
+    private static final int LARGEST_BLOCK_ROWS = 512;
+    private static final int ROW_UNIT = 32;
     private static final int WEIGHT_SLOT = 1;
     private static final int WIDENED_PANEL_COLUMNS = 128;
 
@@ -56,7 +57,8 @@ final class Linear {
         final LinearWeight prepared =
                 new LinearWeight(weight.shape(), DType.BF16, storage, true, PANEL_COLUMNS, panelBytes);
         workers.run(panels, (worker, panel) -> {
-            final Repacking repacking = new Repacking(inner, prepared.columns(panel));
+            final Repacking repacking = new Repacking(inner, prepared.columns(panel),
+                    Matrix.transposed(DType.BF16, inner));
             worker.call(repacking, key -> key.prepare(worker))
                     .run(worker, from + prepared.firstColumn(panel) * rowBytes, prepared.address(panel));
         });
@@ -108,10 +110,11 @@ final class Linear {
             }
         });
         final Matrix source = Matrix.dense(DType.BF16, inner);
+        final Matrix weights = Matrix.packed(DType.BF16);
         forEachTile(operands, (worker, tile) -> {
-            final MatrixProduct first = new MatrixProduct(tile.rows, inner, tile.columns, source, Matrix.PACKED,
+            final MatrixProduct first = new MatrixProduct(tile.rows, inner, tile.columns, source, weights,
                     operands.columns, operands.bias != 0, false, Activation.NONE, false, 1f);
-            final MatrixProduct second = new MatrixProduct(tile.rows, inner, tile.columns, source, Matrix.PACKED,
+            final MatrixProduct second = new MatrixProduct(tile.rows, inner, tile.columns, source, weights,
                     operands.columns, false, true, operands.activation, operands.residual != 0, 1f);
             final long start = tile.firstRow * inner * Short.BYTES;
             execute(worker, first, operands, tile, parts + start, tile.weights);
@@ -158,11 +161,10 @@ final class Linear {
         worker.call(product, key -> key.prepare(worker)).run(worker, addresses);
     }
 
-    // Weights that must be widened are widened once for each block of rows, so those blocks are tall.
     private void forEachTile(final Operands operands, final TileTask task) {
         final LinearWeight weight = operands.weight;
-        final long height = weight.dtype() == DType.F8_E4M3 ? operands.rows : BLOCK_ROWS;
-        final int blocks = (int) Math.max(1, (operands.rows + height - 1) / height);
+        final long height = blockRows(operands);
+        final int blocks = (int) ((operands.rows + height - 1) / height);
         workers.run(blocks * weight.panels(), (worker, item) -> {
             final int panel = item / blocks;
             final long firstRow = item % blocks * height;
@@ -171,10 +173,20 @@ final class Linear {
         });
     }
 
+    // Weights that must be widened are widened once for each block of rows, so that their blocks are tall.
+    private static long blockRows(final Operands operands) {
+        if (operands.weight.dtype() == DType.F8_E4M3) {
+            return operands.rows;
+        }
+        final long blocks = (operands.rows + LARGEST_BLOCK_ROWS - 1) / LARGEST_BLOCK_ROWS;
+        return ((operands.rows + blocks - 1) / blocks + ROW_UNIT - 1) / ROW_UNIT * ROW_UNIT;
+    }
+
     private long packedBytes(final long inner, final long columns) {
         final long[] bytes = new long[1];
         workers.run(1, (worker, item) -> {
-            try (org.bytedeco.dnnl.memory.desc layout = MatrixProduct.packedLayout(worker, inner, columns)) {
+            try (org.bytedeco.dnnl.memory.desc layout = MatrixProduct.packedLayout(worker, DType.BF16, inner,
+                    columns)) {
                 bytes[0] = layout.get_size();
             }
         });

@@ -38,8 +38,16 @@ record MatrixProduct(long rows, long inner, long columns, Matrix source, Matrix 
      * @param columnStride elements from one column to the next; both 0 for oneDNN's own blocked layout
      */
     record Matrix(DType dtype, long rowStride, long columnStride) {
-        /** BF16 weights in oneDNN's blocked layout. */
-        static final Matrix PACKED = new Matrix(DType.BF16, 0, 0);
+        /** Weights in oneDNN's blocked layout. */
+        static Matrix packed(final DType dtype) {
+            return new Matrix(dtype, 0, 0);
+        }
+
+        /** The layout of a matrix of the given extents. */
+        memory.desc layout(final Worker worker, final long rows, final long columns) {
+            return rowStride == 0 ? packedLayout(worker, dtype, rows, columns)
+                    : Layouts.strided(dtype, rows, columns, rowStride, columnStride);
+        }
 
         /** Rows one after the other. */
         static Matrix dense(final DType dtype, final long columns) {
@@ -75,10 +83,10 @@ record MatrixProduct(long rows, long inner, long columns, Matrix source, Matrix 
     }
 
     /** Layout of packed weights [inner, columns]. */
-    static memory.desc packedLayout(final Worker worker, final long inner, final long columns) {
+    static memory.desc packedLayout(final Worker worker, final DType dtype, final long inner, final long columns) {
         try (matmul.primitive_desc description = new matmul.primitive_desc(worker.engine(),
-                Layouts.strided(DType.BF16, ROWS_THAT_DECIDE_PACKING, inner, inner, 1),
-                Layouts.free(DType.BF16, inner, columns),
+                Layouts.strided(dtype, ROWS_THAT_DECIDE_PACKING, inner, inner, 1),
+                Layouts.free(dtype, inner, columns),
                 Layouts.strided(DType.F32, ROWS_THAT_DECIDE_PACKING, columns, columns, 1))) {
             return description.weights_desc();
         }
@@ -93,10 +101,8 @@ record MatrixProduct(long rows, long inner, long columns, Matrix source, Matrix 
 
     private matmul.primitive_desc describe(final Worker worker, final primitive_attr attributes,
             final memory.desc destination) {
-        final memory.desc sourceLayout =
-                Layouts.strided(source.dtype(), rows, inner, source.rowStride(), source.columnStride());
-        final memory.desc weightLayout = weights.equals(Matrix.PACKED) ? packedLayout(worker, inner, columns)
-                : Layouts.strided(weights.dtype(), inner, columns, weights.rowStride(), weights.columnStride());
+        final memory.desc sourceLayout = source.layout(worker, rows, inner);
+        final memory.desc weightLayout = weights.layout(worker, inner, columns);
         if (!bias) {
             return new matmul.primitive_desc(worker.engine(), sourceLayout, weightLayout, destination, attributes,
                     false);

@@ -2,23 +2,21 @@ package io.qwenimage.backend.cpu;
 
 import io.qwenimage.backend.Activation;
 import io.qwenimage.tensor.DType;
+import java.nio.FloatBuffer;
 import org.bytedeco.dnnl.eltwise_forward;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.dnnl.global.dnnl.algorithm;
 import org.bytedeco.dnnl.global.dnnl.prop_kind;
 import org.bytedeco.dnnl.global.dnnl.scratchpad_mode;
 import org.bytedeco.dnnl.memory;
-import org.bytedeco.dnnl.post_ops;
 import org.bytedeco.dnnl.primitive_attr;
 
 /**
- * A non-linearity over a run of elements, optionally multiplied by another run afterwards. oneDNN computes it, because
- * the JVM does not vectorise exponentials.
+ * A non-linearity over a run of elements. oneDNN computes it, because the JVM does not vectorise exponentials.
  *
- * @param count    elements
- * @param product  whether the result is multiplied by a third argument
+ * @param count elements
  */
-record Pointwise(long count, Activation activation, boolean product) {
+record Pointwise(long count, Activation activation) {
     private static final int CHUNK = 1 << 14;
 
     /**
@@ -30,31 +28,37 @@ record Pointwise(long count, Activation activation, boolean product) {
             final long to, final long count) {
         for (long start = 0; start < count; start += CHUNK) {
             final long bytes = start * Float.BYTES;
-            final Pointwise chunk = new Pointwise(Math.min(CHUNK, count - start), activation, factor != 0);
-            final Call call = worker.call(chunk, key -> key.prepare(worker));
-            if (factor == 0) {
-                call.run(worker, from + bytes, to + bytes);
-            } else {
-                call.run(worker, from + bytes, to + bytes, factor + bytes);
+            final int length = (int) Math.min(CHUNK, count - start);
+            worker.call(new Pointwise(length, activation), key -> key.prepare(worker))
+                    .run(worker, from + bytes, to + bytes);
+            if (factor != 0) {
+                multiply(worker, to + bytes, factor + bytes, length);
             }
         }
     }
 
+    // As an epilogue of the non-linearity, oneDNN would compute the product one element at a time.
+    private static void multiply(final Worker worker, final long target, final long factor, final int count) {
+        final float[] values = worker.floats(0, count);
+        final float[] factors = worker.floats(1, count);
+        final FloatBuffer buffer = Address.floats(target, count);
+        buffer.get(0, values, 0, count);
+        Address.floats(factor, count).get(0, factors, 0, count);
+        for (int i = 0; i < count; i++) {
+            values[i] *= factors[i];
+        }
+        buffer.put(0, values, 0, count);
+    }
+
     private Call prepare(final Worker worker) {
-        try (primitive_attr attributes = new primitive_attr(); post_ops epilogue = new post_ops()) {
+        try (primitive_attr attributes = new primitive_attr()) {
             attributes.set_scratchpad_mode(scratchpad_mode.user);
             final memory.desc layout = Layouts.strided(DType.F32, 1, count, count, 1);
-            if (product) {
-                epilogue.append_binary(algorithm.binary_mul, layout);
-                attributes.set_post_ops(epilogue);
-            }
             final eltwise_forward.primitive_desc description = new eltwise_forward.primitive_desc(worker.engine(),
-                    prop_kind.forward_inference, kind(activation), layout, layout, factor(activation), 0f, attributes, false);
-            final eltwise_forward primitive = new eltwise_forward(description);
-            return product
-                    ? new Call(worker, description, primitive, dnnl.DNNL_ARG_SRC, dnnl.DNNL_ARG_DST,
-                            dnnl.DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE | dnnl.DNNL_ARG_SRC_1)
-                    : new Call(worker, description, primitive, dnnl.DNNL_ARG_SRC, dnnl.DNNL_ARG_DST);
+                    prop_kind.forward_inference, kind(activation), layout, layout, factor(activation), 0f, attributes,
+                    false);
+            return new Call(worker, description, new eltwise_forward(description), dnnl.DNNL_ARG_SRC,
+                    dnnl.DNNL_ARG_DST);
         }
     }
 

@@ -1,6 +1,6 @@
 package io.qwenimage.backend.cpu;
 
-import io.qwenimage.tensor.DType;
+import io.qwenimage.backend.cpu.MatrixProduct.Matrix;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.dnnl.global.dnnl.scratchpad_mode;
 import org.bytedeco.dnnl.memory;
@@ -8,16 +8,15 @@ import org.bytedeco.dnnl.primitive_attr;
 import org.bytedeco.dnnl.reorder;
 
 /**
- * The copy of linear weights as stored, [columns, inner], into the blocked layout.
+ * The copy of weights [inner, columns] into the blocked layout of a matrix product.
  *
- * @param inner   length of a stored row
- * @param columns number of stored rows
+ * @param from how they lie in memory
  */
-record Repacking(long inner, long columns) {
-    /** Argument order: stored weights (BF16), packed weights. */
+record Repacking(long inner, long columns, Matrix from) {
+    /** Argument order: stored weights, packed weights. */
     Call prepare(final Worker worker) {
-        final memory.desc packed = MatrixProduct.packedLayout(worker, inner, columns);
-        return of(worker, Layouts.strided(DType.BF16, inner, columns, 1, inner), packed);
+        return of(worker, from.layout(worker, inner, columns),
+                MatrixProduct.packedLayout(worker, from.dtype(), inner, columns));
     }
 
     /** A copy from one layout to another of the same extents. */
