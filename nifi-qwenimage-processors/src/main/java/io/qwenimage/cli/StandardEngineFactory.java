@@ -9,6 +9,7 @@ import io.qwenimage.pipeline.Bundle;
 import io.qwenimage.pipeline.DemoModel;
 import io.qwenimage.pipeline.DenoiseRequest;
 import io.qwenimage.pipeline.FolderInspection;
+import io.qwenimage.pipeline.ImageRequest;
 import io.qwenimage.pipeline.ModelCard;
 import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.StandardQwenImagePipeline;
@@ -52,6 +53,16 @@ final class StandardEngineFactory implements EngineFactory {
         @Override
         public ModelCard card() {
             return pipeline.card();
+        }
+
+        @Override
+        public Bundle encodeImage(final ImageRequest request, final Cancellation cancellation) {
+            return pipeline.encodeImage(request, cancellation);
+        }
+
+        @Override
+        public Bundle encodeText(final Bundle pictures, final TextRequest request, final Cancellation cancellation) {
+            return pipeline.encodeText(pictures, request, cancellation);
         }
 
         @Override

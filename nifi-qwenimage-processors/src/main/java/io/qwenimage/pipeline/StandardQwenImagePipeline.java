@@ -53,6 +53,18 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
     }
 
     @Override
+    public Bundle encodeImage(final ImageRequest request, final Cancellation cancellation) {
+        throw new DataException(card.displayName() + " makes pictures from text alone but " + request.images().size()
+                + " pictures are given; use a model that edits, such as Qwen-Image-Edit, or give no pictures");
+    }
+
+    @Override
+    public Bundle encodeText(final Bundle pictures, final TextRequest request, final Cancellation cancellation) {
+        checkModel(pictures);
+        return pictures.with(encodeText(request, cancellation).tensors(), Map.of());
+    }
+
+    @Override
     public Bundle encodeText(final TextRequest request, final Cancellation cancellation) {
         Prompts.check(request);
         final TextEncoding stage = textEncoding.get();
@@ -66,9 +78,10 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
     }
 
     @Override
-    public Bundle denoise(final Bundle bundle, final DenoiseRequest request, final StepListener listener,
+    public Bundle denoise(final Bundle bundle, final DenoiseRequest asked, final StepListener listener,
             final Cancellation cancellation) {
         checkModel(bundle);
+        final DenoiseRequest request = sized(asked);
         check(request);
         final HostTensor prompt = bundle.tensor(PROMPT_EMBEDS);
         final boolean guided = request.trueCfgScale() > 1 && bundle.has(NEGATIVE_PROMPT_EMBEDS);
@@ -103,6 +116,12 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
             throw new DataException("the bundle was made by model " + model + " but this stage runs " + card.id()
                     + " (" + card.displayName() + "); use the same model for all stages");
         }
+    }
+
+    private DenoiseRequest sized(final DenoiseRequest asked) {
+        return new DenoiseRequest(asked.width() == DenoiseRequest.AUTOMATIC ? card.defaultWidth() : asked.width(),
+                asked.height() == DenoiseRequest.AUTOMATIC ? card.defaultHeight() : asked.height(), asked.steps(),
+                asked.trueCfgScale(), asked.seed());
     }
 
     private void check(final DenoiseRequest request) {

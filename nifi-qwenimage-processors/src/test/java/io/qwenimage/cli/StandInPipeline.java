@@ -4,6 +4,7 @@ import io.qwenimage.backend.Cancellation;
 import io.qwenimage.image.RgbImage;
 import io.qwenimage.pipeline.Bundle;
 import io.qwenimage.pipeline.DenoiseRequest;
+import io.qwenimage.pipeline.ImageRequest;
 import io.qwenimage.pipeline.ModelCard;
 import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.StepListener;
@@ -22,6 +23,7 @@ final class StandInPipeline implements QwenImagePipeline, EngineFactory {
 
     Path model;
     String device;
+    ImageRequest images;
     TextRequest text;
     DenoiseRequest request;
     RuntimeException decodingFailure;
@@ -46,6 +48,17 @@ final class StandInPipeline implements QwenImagePipeline, EngineFactory {
     @Override
     public ModelCard card() {
         return CARD;
+    }
+
+    @Override
+    public Bundle encodeImage(final ImageRequest asked, final Cancellation cancellation) {
+        images = asked;
+        return new Bundle(Map.of("image_latents.0", HostTensor.ofFloats(Shape.of(1, 1, 1), 5)), Map.of());
+    }
+
+    @Override
+    public Bundle encodeText(final Bundle pictures, final TextRequest asked, final Cancellation cancellation) {
+        return pictures.with(encodeText(asked, cancellation).tensors(), Map.of());
     }
 
     @Override

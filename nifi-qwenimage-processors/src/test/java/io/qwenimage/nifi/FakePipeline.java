@@ -5,6 +5,7 @@ import io.qwenimage.image.RgbImage;
 import io.qwenimage.pipeline.Bundle;
 import io.qwenimage.pipeline.DataException;
 import io.qwenimage.pipeline.DenoiseRequest;
+import io.qwenimage.pipeline.ImageRequest;
 import io.qwenimage.pipeline.ModelCard;
 import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.StepListener;
@@ -13,6 +14,7 @@ import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -28,6 +30,7 @@ public final class FakePipeline implements QwenImagePipeline {
     private final ModelCard card;
     private final AtomicInteger closes = new AtomicInteger();
     private final List<DenoiseRequest> requests = new ArrayList<>();
+    private final List<ImageRequest> images = new ArrayList<>();
     private final List<TextRequest> texts = new ArrayList<>();
     private Runnable beforeStage = () -> { };
     private IntConsumer afterStep = step -> { };
@@ -54,6 +57,10 @@ public final class FakePipeline implements QwenImagePipeline {
         return requests;
     }
 
+    public List<ImageRequest> images() {
+        return images;
+    }
+
     public List<TextRequest> texts() {
         return texts;
     }
@@ -65,6 +72,43 @@ public final class FakePipeline implements QwenImagePipeline {
     @Override
     public ModelCard card() {
         return card;
+    }
+
+    /** Latents of one value, the picture's first sample; one token of meaning for each picture. */
+    @Override
+    public Bundle encodeImage(final ImageRequest request, final Cancellation cancellation) {
+        beforeStage.run();
+        cancellation.check();
+        final int count = request.images().size();
+        if (count == 0 || count > card.maximumPictures()) {
+            throw new DataException(count + " pictures are given; " + card.displayName() + " takes "
+                    + card.maximumPictures());
+        }
+        images.add(request);
+        final Map<String, HostTensor> tensors = new LinkedHashMap<>();
+        final Map<String, String> metadata = new LinkedHashMap<>(Map.of(Bundle.FORMAT_KEY, Bundle.FORMAT,
+                Bundle.MODEL_KEY, card.id(), "pictures", Integer.toString(count)));
+        final long[] grids = new long[3 * count];
+        Arrays.fill(grids, 1);
+        for (int k = 0; k < count; k++) {
+            final RgbImage image = request.images().get(k);
+            final Shape shape = Shape.of(CHANNELS, image.height() / COMPRESSION, image.width() / COMPRESSION);
+            final float[] values = new float[Math.toIntExact(shape.elements())];
+            Arrays.fill(values, image.rgb()[0] & 0xff);
+            tensors.put("image_latents." + k, HostTensor.ofFloats(shape, values));
+            tensors.put("vision_embeds." + k, embeddings("p"));
+            metadata.put("picture." + k, image.width() + "x" + image.height());
+            metadata.put("output_width", Integer.toString(image.width()));
+            metadata.put("output_height", Integer.toString(image.height()));
+        }
+        tensors.put("image_grid_thw", HostTensor.ofLongs(Shape.of(count, 3), grids));
+        return new Bundle(tensors, metadata);
+    }
+
+    @Override
+    public Bundle encodeText(final Bundle pictures, final TextRequest request, final Cancellation cancellation) {
+        checkModel(pictures);
+        return pictures.with(encodeText(request, cancellation).tensors(), Map.of());
     }
 
     @Override
