@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
@@ -56,19 +57,21 @@ final class ChatTemplate {
      * The tokens of one turn, up to where the answer begins.
      *
      * @param pictureTokens how many tokens stand for each picture
+     * @param markup        special tokens that act as such in the prompt
      */
-    int[] tokens(final Tokenizer tokenizer, final int imageToken, final long[] pictureTokens, final String prompt) {
+    int[] tokens(final Tokenizer tokenizer, final int imageToken, final long[] pictureTokens, final String prompt,
+            final Set<String> markup) {
         final IntStream.Builder ids = IntStream.builder();
         if (system != null) {
             control(ids, tokenizer, START);
-            literal(ids, tokenizer, "system\n" + system);
+            literal(ids, tokenizer, "system\n" + system, Set.of());
             control(ids, tokenizer, END);
-            literal(ids, tokenizer, "\n");
+            literal(ids, tokenizer, "\n", Set.of());
         }
         control(ids, tokenizer, START);
         String pending = "user\n";
         for (final long count : pictureTokens) {
-            literal(ids, tokenizer, pending);
+            literal(ids, tokenizer, pending, Set.of());
             pending = "";
             control(ids, tokenizer, "<|vision_start|>");
             for (long i = 0; i < count; i++) {
@@ -76,11 +79,11 @@ final class ChatTemplate {
             }
             control(ids, tokenizer, "<|vision_end|>");
         }
-        literal(ids, tokenizer, pending + prompt);
+        literal(ids, tokenizer, pending + prompt, markup);
         control(ids, tokenizer, END);
-        literal(ids, tokenizer, "\n");
+        literal(ids, tokenizer, "\n", Set.of());
         control(ids, tokenizer, START);
-        literal(ids, tokenizer, "assistant\n");
+        literal(ids, tokenizer, "assistant\n", Set.of());
         return ids.build().toArray();
     }
 
@@ -89,8 +92,13 @@ final class ChatTemplate {
     }
 
     /** Control tokens in a text are words of their own: what stands before and after is split apart from them. */
-    private static void literal(final IntStream.Builder ids, final Tokenizer tokenizer, final String text) {
+    private static void literal(final IntStream.Builder ids, final Tokenizer tokenizer, final String text,
+            final Set<String> markup) {
         for (final String part : parts(text, tokenizer.specialTokens())) {
+            if (markup.contains(part)) {
+                control(ids, tokenizer, part);
+                continue;
+            }
             for (final int id : tokenizer.encodeLiterally(part)) {
                 ids.add(id);
             }

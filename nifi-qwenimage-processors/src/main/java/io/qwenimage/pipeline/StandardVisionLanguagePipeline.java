@@ -24,6 +24,7 @@ import io.qwenimage.weights.Checkpoints;
 import io.qwenimage.weights.WeightSource;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -64,6 +65,11 @@ public final class StandardVisionLanguagePipeline implements VisionLanguagePipel
     }
 
     @Override
+    public ImageSize resizedSize(final ImageSize original) {
+        return layout.resizedSize(original);
+    }
+
+    @Override
     public ChatAnswer chat(final ChatRequest request, final ChatObserver observer, final Cancellation cancellation) {
         check(request);
         final Loaded engine = engine();
@@ -76,7 +82,7 @@ public final class StandardVisionLanguagePipeline implements VisionLanguagePipel
                 new VisionGrid(picture.gridTime(), picture.gridHeight(), picture.gridWidth())).toList();
         final int[] ids = template.tokens(engine.tokenizer(), engine.model().imageToken(),
                 grids.stream().mapToLong(grid -> grid.patches() / engine.model().patches().block()).toArray(),
-                request.prompt());
+                request.prompt(), request.markup());
         try (Arena arena = backend.openArena("conversation")) {
             final VisionTower.Features features = pictures.isEmpty() ? null
                     : features(arena, engine.model(), pictures, grids, observer, cancellation);
@@ -134,7 +140,18 @@ public final class StandardVisionLanguagePipeline implements VisionLanguagePipel
             }
         }
         final List<ImageSize> sizes = pictures.stream().map(PixelValues::resized).toList();
-        return new ChatAnswer(stream.end(), ids, tokens.build().toArray(), finished, sizes);
+        final int[] answered = tokens.build().toArray();
+        return new ChatAnswer(stream.end(), marked(tokenizer, answered, request.stopStrings()), ids, answered, finished,
+                sizes);
+    }
+
+    /** The text with special tokens, up to where the answer ended. */
+    private String marked(final Tokenizer tokenizer, final int[] tokens, final List<String> stopStrings) {
+        final boolean ended = tokens.length > 0 && generation.ends(tokens[tokens.length - 1]);
+        final String all = tokenizer.decode(ended ? Arrays.copyOf(tokens, tokens.length - 1) : tokens);
+        final int end = stopStrings.stream().filter(stop -> !stop.isEmpty()).mapToInt(all::indexOf)
+                .filter(place -> place >= 0).min().orElse(all.length());
+        return all.substring(0, end);
     }
 
     private synchronized Loaded engine() {

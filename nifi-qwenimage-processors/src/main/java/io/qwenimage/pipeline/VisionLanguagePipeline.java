@@ -1,6 +1,7 @@
 package io.qwenimage.pipeline;
 
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.image.ImageSize;
 
 /**
  * Questions about pictures; the only entry to the vision-language models. Weights are loaded when the first question is
@@ -12,6 +13,13 @@ import io.qwenimage.backend.Cancellation;
 public interface VisionLanguagePipeline extends AutoCloseable {
     /** What is known of the model. */
     VisionLanguageCard card();
+
+    /**
+     * The size at which the model sees a picture: boxes in pixels refer to it.
+     *
+     * @throws io.qwenimage.image.ImageException if the model cannot see a picture of that shape
+     */
+    ImageSize resizedSize(ImageSize original);
 
     /** Answers a question. */
     ChatAnswer chat(ChatRequest request, ChatObserver observer, Cancellation cancellation);
