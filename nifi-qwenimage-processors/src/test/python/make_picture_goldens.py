@@ -34,7 +34,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     chance = random.Random(5)
     files = {}
-    for maker in (png, png_oddities, jpeg, jpeg_layouts, jpeg_colours, jpeg_oddities, orientation, webp, gif, bmp):
+    for maker in (png, png_oddities, jpeg, jpeg_layouts, jpeg_separate_scans, jpeg_colours, jpeg_oddities, orientation, webp, gif, bmp):
         files.update(maker(chance))
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(arguments.output, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -190,9 +190,29 @@ def jpeg_layouts(chance: random.Random) -> dict:
                                                      8 * down - chance.randrange(8), 0x41)
         files[f"jpeg-tall-{number}.jpg"] = relabelled(square, 8 * across - chance.randrange(8),
                                                       32 * down - chance.randrange(32), 0x14)
-    # 4:4:4 units of three blocks: a luma sampled 1 x 1 beside one that is not is not to be had; refused fractions are
     files["jpeg-fraction.jpg"] = relabelled(
         saved(Image.fromarray(photo(chance, 48, 8)), "JPEG", quality=90, subsampling=1), 24, 16, 0x21, 0x31)
+    return files
+
+
+def jpeg_separate_scans(chance: random.Random) -> dict:
+    """Sequential files with a scan for each component: the scans of grey files, which share their Huffman tables."""
+    files = {}
+    for number, (across, down) in enumerate(((1, 1), (2, 1), (2, 2), (1, 2), (4, 1), (2, 2))):
+        width, height = size(chance, 60)
+        restart = number % 2 * 2
+        luma = saved(Image.fromarray(photo(chance, width, height, 1)[:, :, 0]), "JPEG", restart_marker_blocks=restart)
+        small = -(-width // across), -(-height // down)
+        chroma = [saved(Image.fromarray(photo(chance, *small, 1)[:, :, 0]), "JPEG", restart_marker_blocks=restart)
+                  for _ in range(2)]
+        frame, scan = luma.find(b"\xff\xc0"), luma.find(b"\xff\xda")
+        parts = b"".join(bytes([1 + i, 0x11 if i else across << 4 | down, 0]) for i in range(3))
+        content = luma[:frame] + b"\xff\xc0" + struct.pack(">HBHHB", 17, 8, height, width, 3) + parts \
+            + luma[frame + 13:scan]
+        for i, grey in enumerate([luma, *chroma]):
+            data = grey[grey.find(b"\xff\xda"):-2]
+            content += data[:5] + bytes([1 + i]) + data[6:]
+        files[f"jpeg-separate-{number}.jpg"] = content + b"\xff\xd9"
     return files
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy
 from diffusers.image_processor import VaeImageProcessor
+from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit import calculate_dimensions
 from PIL import Image
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil, smart_resize
 
@@ -49,6 +50,7 @@ def main() -> None:
         "patches": [patches(chance, name) for name in PROCESSORS for _ in range(20)],
         "vae": [vae(chance) for _ in range(40)],
         "mask": [mask(chance) for _ in range(40)],
+        "area": [area(chance) for _ in range(100)],
     }
     text = ",\n".join(
         f'"{name}": [\n' + ",\n".join(json.dumps(entry) for entry in entries) + "\n]"
@@ -136,6 +138,13 @@ def mask(chance: random.Random) -> dict:
         vae_scale_factor=16, do_normalize=False, do_binarize=True, do_convert_grayscale=True)
     result = processor.preprocess(picture(**case), height, width).numpy()
     return case | {"to": [result.shape[3], result.shape[2]], "digest": digest(result)}
+
+
+def area(chance: random.Random) -> list:
+    width, height = length(chance, 30, 5000), length(chance, 30, 5000)
+    pixels = chance.choice([1024 * 1024, 384 * 384, 64 * 64])
+    wide, high = calculate_dimensions(pixels, width / height)[:2]
+    return [width, height, pixels, wide, high]
 
 
 def digest(values: numpy.ndarray) -> str:

@@ -8,7 +8,8 @@ public final class VaePicture {
     private static final int GREEN_SHARE = 38470;
     private static final int BLUE_SHARE = 7471;
     private static final int HALF = 1 << 15;
-    private static final int OPAQUE_FROM = 128;
+    private static final int WHITE_FROM = 128;
+    private static final int AREA_MULTIPLE = 32;
 
     private VaePicture() {
     }
@@ -24,6 +25,25 @@ public final class VaePicture {
                     + multiple + " x " + multiple + " and larger");
         }
         return new ImageSize(size.width() - size.width() % multiple, size.height() - size.height() % multiple);
+    }
+
+    /**
+     * The size of a given area and of a picture's shape, with sides that are multiples of 32: what the edit pipelines of
+     * diffusers bring pictures to ({@code calculate_dimensions} in pipeline_qwenimage_edit.py).
+     *
+     * @throws ImageException if the picture is so long that its breadth would vanish
+     */
+    public static ImageSize ofArea(final ImageSize picture, final long area) {
+        final double ratio = (double) picture.width() / picture.height();
+        final double width = Math.sqrt(area * ratio);
+        final double height = width / ratio;
+        final long wide = (long) Math.rint(width / AREA_MULTIPLE) * AREA_MULTIPLE;
+        final long high = (long) Math.rint(height / AREA_MULTIPLE) * AREA_MULTIPLE;
+        if (wide == 0 || high == 0) {
+            throw new ImageException("a picture of " + picture + " pixels is too long for its breadth to be brought to "
+                    + area + " pixels in all; crop it");
+        }
+        return new ImageSize(Math.toIntExact(wide), Math.toIntExact(high));
     }
 
     /**
@@ -55,7 +75,7 @@ public final class VaePicture {
         for (int i = 0; i < mask.length; i++) {
             final int luma = (rgb[i * CHANNELS] & 0xff) * RED_SHARE + (rgb[i * CHANNELS + 1] & 0xff) * GREEN_SHARE
                     + (rgb[i * CHANNELS + 2] & 0xff) * BLUE_SHARE + HALF >> 16;
-            mask[i] = luma >= OPAQUE_FROM ? 1 : 0;
+            mask[i] = luma >= WHITE_FROM ? 1 : 0;
         }
         return mask;
     }

@@ -33,6 +33,25 @@ class VaePictureTest {
     }
 
     @Test
+    void sizesOfAnAreaAreEqualToDiffusers() {
+        int refused = 0;
+        final JsonNode goldens = DrawnPictures.goldens().get("area");
+        for (final JsonNode golden : goldens) {
+            final ImageSize picture = size(golden);
+            final long area = golden.get(2).asLong();
+            if (golden.get(3).asInt() == 0 || golden.get(4).asInt() == 0) {
+                assertThrows(ImageException.class, () -> VaePicture.ofArea(picture, area), golden::toString);
+                refused++;
+            } else {
+                assertEquals(new ImageSize(golden.get(3).asInt(), golden.get(4).asInt()),
+                        VaePicture.ofArea(picture, area), golden::toString);
+            }
+        }
+        assertEquals(100, goldens.size());
+        assertTrue(refused > 0 && refused < 50, "refused " + refused);
+    }
+
+    @Test
     void aPictureSmallerThanTheMultipleIsRefused() {
         final ImageException refusal = assertThrows(ImageException.class,
                 () -> VaePicture.multipleOf(new ImageSize(15, 300), 16));
