@@ -202,7 +202,7 @@ public final class FolderInspection {
         steps.add(new VerificationStep(name, false, explanation));
     }
 
-    private static String size(final long bytes) {
+    static String size(final long bytes) {
         final double mebibytes = bytes / (double) (1 << 20);
         return mebibytes < 1024 ? String.format(Locale.ROOT, "%.1f MiB", mebibytes)
                 : String.format(Locale.ROOT, "%.1f GiB", mebibytes / 1024);

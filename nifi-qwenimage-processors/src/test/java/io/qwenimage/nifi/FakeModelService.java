@@ -34,14 +34,14 @@ public final class FakeModelService extends AbstractControllerService implements
     }
 
     @Override
-    public ModelLease acquire(final Cancellation cancellation) {
+    public ModelLease<QwenImagePipeline> acquire(final Cancellation cancellation) {
         if (refusal != null) {
             throw refusal;
         }
         cancellation.check();
         leases.incrementAndGet();
         open.incrementAndGet();
-        return new ModelLease() {
+        return new ModelLease<>() {
             @Override
             public QwenImagePipeline pipeline() {
                 return pipeline;

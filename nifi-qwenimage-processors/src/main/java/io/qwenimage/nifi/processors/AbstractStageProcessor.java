@@ -1,63 +1,22 @@
 package io.qwenimage.nifi.processors;
 
 import io.qwenimage.backend.Cancellation;
-import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.nifi.services.ModelLease;
 import io.qwenimage.nifi.services.QwenImageModelService;
-import io.qwenimage.nifi.services.ServiceUnavailableException;
 import io.qwenimage.nifi.services.TinyForward;
-import io.qwenimage.nifi.services.VerificationReport;
-import io.qwenimage.pipeline.DataException;
 import io.qwenimage.pipeline.ModelCard;
-import io.qwenimage.weights.WeightException;
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.CancellationException;
-import org.apache.nifi.components.ConfigVerificationResult;
+import io.qwenimage.pipeline.QwenImagePipeline;
 import org.apache.nifi.components.PropertyDescriptor;
-import org.apache.nifi.flowfile.FlowFile;
-import org.apache.nifi.logging.ComponentLog;
-import org.apache.nifi.processor.AbstractProcessor;
 import org.apache.nifi.processor.ProcessContext;
-import org.apache.nifi.processor.ProcessSession;
-import org.apache.nifi.processor.Relationship;
-import org.apache.nifi.processor.VerifiableProcessor;
-import org.apache.nifi.processor.exception.FlowFileAccessException;
-import org.apache.nifi.processor.exception.ProcessException;
-import org.apache.nifi.processor.exception.TerminatedTaskException;
 
-/**
- * What the processors have in common: the model service, the failure relationship, and which fault goes where. A fault
- * of the data sends the FlowFile to failure; a fault of anything else leaves it in its queue, unharmed.
- */
-abstract class AbstractStageProcessor extends AbstractProcessor implements VerifiableProcessor {
+/** The stages from a prompt to a picture: each runs on a Qwen-Image model. */
+abstract class AbstractStageProcessor extends AbstractModelProcessor<QwenImagePipeline> {
     static final PropertyDescriptor MODEL_SERVICE = new PropertyDescriptor.Builder()
             .name("Model Service")
             .description("The model that does the work. All stages of one picture need the same model.")
             .required(true)
             .identifiesControllerService(QwenImageModelService.class)
             .build();
-
-    static final Relationship FAILURE = new Relationship.Builder()
-            .name("failure")
-            .description("FlowFiles at fault, content untouched; the attribute qwenimage.error says what is wrong and "
-                    + "what would help")
-            .build();
-
-    /**
-     * Does the work on one FlowFile.
-     *
-     * @throws DataException if the FlowFile is at fault; the session holds nothing new then
-     */
-    abstract void process(ProcessContext context, ProcessSession session, FlowFile flowFile);
-
-    /**
-     * Reads the properties as they are for some attributes.
-     *
-     * @return what they amount to, in words
-     * @throws DataException if one has a value that cannot be used
-     */
-    abstract String describeProperties(StageAttributes.Values values);
 
     /**
      * Does the smallest piece of work of this stage.
@@ -67,93 +26,20 @@ abstract class AbstractStageProcessor extends AbstractProcessor implements Verif
     abstract String tryOut(TinyForward forward);
 
     @Override
-    public final void onTrigger(final ProcessContext context, final ProcessSession session) {
-        final FlowFile flowFile = session.get();
-        if (flowFile == null) {
-            return;
-        }
-        try {
-            process(context, session, flowFile);
-        } catch (final DataException e) {
-            fail(session, flowFile, e);
-        } catch (final CancellationException e) {
-            getLogger().info("{} was given back to its queue: {}", flowFile, e.getMessage());
-            session.rollback();
-        } catch (final TerminatedTaskException e) {
-            throw e;
-        } catch (final ResourceExhaustedException | ServiceUnavailableException | WeightException e) {
-            retreat(context, session, flowFile, e.getMessage(), e);
-        } catch (final FlowFileAccessException | ProcessException e) {
-            retreat(context, session, flowFile, "its content could not be read or written (" + e.getMessage()
-                    + "); look for a full or failing disk below NiFi's content repository", e);
-        } catch (final OutOfMemoryError e) {
-            retreat(context, session, flowFile, "the Java heap is exhausted (" + e.getMessage()
-                    + "); raise -Xmx in conf/bootstrap.conf or make smaller or fewer pictures", e);
-        } catch (final StackOverflowError e) {
-            retreat(context, session, flowFile, "the thread's stack is exhausted; raise -Xss in conf/bootstrap.conf",
-                    e);
-        }
+    final ModelLease<QwenImagePipeline> acquire(final ProcessContext context, final Cancellation cancellation) {
+        return context.getProperty(MODEL_SERVICE).asControllerService(QwenImageModelService.class)
+                .acquire(cancellation);
     }
 
     @Override
-    public final List<ConfigVerificationResult> verify(final ProcessContext context,
-            final ComponentLog verificationLogger, final Map<String, String> attributes) {
-        final VerificationReport report = new VerificationReport(verificationLogger);
-        report.step("Properties", () -> describeProperties(StageAttributes.Values.of(context, attributes)));
-        report.step("Model Service", () -> {
-            try (ModelLease lease = reach(context)) {
-                final ModelCard card = lease.pipeline().card();
-                return card.displayName() + " (" + card.id() + ")"
-                        + (card.trained() ? "" : "; its weights are random, its pictures show nothing");
-            }
-        });
-        report.step("Forward", () -> {
-            try (ModelLease lease = reach(context)) {
-                return tryOut(new TinyForward(lease.pipeline()));
-            }
-        });
-        return report.results();
+    final String describeModel(final QwenImagePipeline pipeline) {
+        final ModelCard card = pipeline.card();
+        return card.displayName() + " (" + card.id() + ")"
+                + (card.trained() ? "" : "; its weights are random, its pictures show nothing");
     }
 
-    /** The model service, asked for anew each time: no state of a run lives in a processor's field. */
-    static QwenImageModelService modelService(final ProcessContext context) {
-        return context.getProperty(MODEL_SERVICE).asControllerService(QwenImageModelService.class);
-    }
-
-    /** Calls work off when the processor is stopped or terminated. */
-    final Cancellation untilStopped() {
-        return () -> {
-            if (!isScheduled()) {
-                throw new CancellationException("the processor was stopped");
-            }
-            if (Thread.currentThread().isInterrupted()) {
-                throw new CancellationException("the processor was terminated");
-            }
-        };
-    }
-
-    private static ModelLease reach(final ProcessContext context) {
-        try {
-            return modelService(context).acquire(TinyForward.UNTIL_INTERRUPTED);
-        } catch (final RuntimeException e) {
-            throw new ServiceUnavailableException("the model service lends no model: " + e.getMessage()
-                    + "; enable it, and verify it if it is enabled", e);
-        }
-    }
-
-    private void fail(final ProcessSession session, final FlowFile flowFile, final DataException fault) {
-        // The message says all; the trace is for whoever looks for a fault of ours.
-        getLogger().error("{} goes to failure: {}", flowFile, fault.getMessage());
-        getLogger().debug("{} goes to failure", flowFile, fault);
-        final FlowFile marked = session.putAttribute(flowFile, StageAttributes.ERROR, fault.getMessage());
-        session.getProvenanceReporter().route(marked, FAILURE, fault.getMessage());
-        session.transfer(session.penalize(marked), FAILURE);
-    }
-
-    private void retreat(final ProcessContext context, final ProcessSession session, final FlowFile flowFile,
-            final String reason, final Throwable fault) {
-        getLogger().error("{} stays in its queue: {}", flowFile, reason, fault);
-        session.rollback(true);
-        context.yield();
+    @Override
+    final String tryOut(final QwenImagePipeline pipeline) {
+        return tryOut(new TinyForward(pipeline));
     }
 }

@@ -9,6 +9,7 @@ import io.qwenimage.nifi.services.TinyForward;
 import io.qwenimage.pipeline.Bundle;
 import io.qwenimage.pipeline.DataException;
 import io.qwenimage.pipeline.ModelCard;
+import io.qwenimage.pipeline.QwenImagePipeline;
 import java.math.BigDecimal;
 import java.util.List;
 import java.util.Map;
@@ -113,7 +114,7 @@ public class DecodeVAE extends AbstractStageProcessor {
         final Bundle bundle = BundleContent.read(session, flowFile);
         final ModelCard card;
         final RgbImage image;
-        try (ModelLease lease = modelService(context).acquire(untilStopped())) {
+        try (ModelLease<QwenImagePipeline> lease = acquire(context, untilStopped())) {
             card = lease.pipeline().card();
             image = lease.pipeline().decode(bundle, untilStopped());
         }

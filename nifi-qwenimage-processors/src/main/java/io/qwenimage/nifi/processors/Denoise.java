@@ -6,6 +6,7 @@ import io.qwenimage.pipeline.Bundle;
 import io.qwenimage.pipeline.DataException;
 import io.qwenimage.pipeline.DenoiseRequest;
 import io.qwenimage.pipeline.ModelCard;
+import io.qwenimage.pipeline.QwenImagePipeline;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -159,7 +160,7 @@ public class Denoise extends AbstractStageProcessor {
         final ModelCard card;
         final DenoiseRequest request;
         final Bundle denoised;
-        try (ModelLease lease = modelService(context).acquire(untilStopped())) {
+        try (ModelLease<QwenImagePipeline> lease = acquire(context, untilStopped())) {
             card = lease.pipeline().card();
             request = settings.request(card, Integer.parseInt(fragment.get(StageAttributes.FRAGMENT_INDEX)));
             denoised = lease.pipeline().denoise(bundle, request, (step, steps, latents) -> {

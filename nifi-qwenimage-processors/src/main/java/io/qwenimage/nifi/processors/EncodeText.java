@@ -4,6 +4,7 @@ import io.qwenimage.nifi.services.ModelLease;
 import io.qwenimage.nifi.services.TinyForward;
 import io.qwenimage.pipeline.Bundle;
 import io.qwenimage.pipeline.ModelCard;
+import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.TextRequest;
 import java.util.List;
 import java.util.Map;
@@ -125,7 +126,7 @@ public class EncodeText extends AbstractStageProcessor {
         final ModelCard card;
         final TextRequest request;
         final Bundle encoded;
-        try (ModelLease lease = modelService(context).acquire(untilStopped())) {
+        try (ModelLease<QwenImagePipeline> lease = acquire(context, untilStopped())) {
             card = lease.pipeline().card();
             request = new TextRequest(prompt, negative == null ? card.defaultNegativePrompt() : negative);
             encoded = lease.pipeline().encodeText(request, untilStopped());

@@ -1,6 +1,7 @@
 package io.qwenimage.nifi.services;
 
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.pipeline.QwenImagePipeline;
 import org.apache.nifi.controller.ControllerService;
 
 /** Holds a Qwen-Image model and hands out leases on it. */
@@ -15,5 +16,5 @@ public interface QwenImageModelService extends ControllerService {
      * @throws io.qwenimage.backend.ResourceExhaustedException if the device has not enough memory
      * @throws java.util.concurrent.CancellationException if the work was called off or the thread interrupted
      */
-    ModelLease acquire(Cancellation cancellation);
+    ModelLease<QwenImagePipeline> acquire(Cancellation cancellation);
 }

@@ -7,31 +7,36 @@ import io.qwenimage.nifi.services.DeviceLease;
 import io.qwenimage.nifi.services.DevicePermit;
 import io.qwenimage.nifi.services.ModelLease;
 import io.qwenimage.nifi.services.ServiceUnavailableException;
-import io.qwenimage.pipeline.QwenImagePipeline;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 
 /**
  * A model from one enabling of its service to the last lease's end: opened when first wanted, given up when nobody has
  * wanted it for a while, opened again. Safe for use by several threads.
+ *
+ * @param <P> the kind of pipeline
  */
-final class ModelKeeper {
+final class ModelKeeper<P> {
     private final ComputeDeviceService device;
-    private final Function<Backend, QwenImagePipeline> opener;
+    private final Function<Backend, P> opener;
+    private final Consumer<P> closer;
     private final LongSupplier nanoTime;
-    private SharedResource<OpenModel> open;
+    private SharedResource<OpenModel<P>> open;
     private long lastUse;
     private boolean retired;
 
     /**
      * @param device   where the model runs
      * @param opener   opens the model on a backend
+     * @param closer   frees the model
      * @param nanoTime the clock of idleness
      */
-    ModelKeeper(final ComputeDeviceService device, final Function<Backend, QwenImagePipeline> opener,
-            final LongSupplier nanoTime) {
+    ModelKeeper(final ComputeDeviceService device, final Function<Backend, P> opener,
+            final Consumer<P> closer, final LongSupplier nanoTime) {
         this.device = device;
         this.opener = opener;
+        this.closer = closer;
         this.nanoTime = nanoTime;
     }
 
@@ -40,10 +45,10 @@ final class ModelKeeper {
      *
      * @throws ServiceUnavailableException if this keeper is retired
      */
-    ModelLease lease(final Cancellation cancellation) {
-        final SharedResource<OpenModel>.Hold hold = hold();
+    ModelLease<P> lease(final Cancellation cancellation) {
+        final SharedResource<OpenModel<P>>.Hold hold = hold();
         try {
-            return new Lease(this, hold, hold.get().device().permit(cancellation));
+            return new Lease<>(this, hold, hold.get().device().permit(cancellation));
         } catch (final RuntimeException | Error e) {
             hold.close();
             throw e;
@@ -73,22 +78,22 @@ final class ModelKeeper {
         }
     }
 
-    private synchronized SharedResource<OpenModel>.Hold hold() {
+    private synchronized SharedResource<OpenModel<P>>.Hold hold() {
         if (retired) {
             throw new ServiceUnavailableException("the model service was disabled; enable it again");
         }
         if (open == null) {
-            final OpenModel model = openModel();
+            final OpenModel<P> model = openModel();
             open = new SharedResource<>(model, model::close);
         }
         lastUse = nanoTime.getAsLong();
         return open.hold();
     }
 
-    private OpenModel openModel() {
+    private OpenModel<P> openModel() {
         final DeviceLease lease = acquireDevice();
         try {
-            return new OpenModel(lease, opener.apply(lease.backend()));
+            return new OpenModel<>(lease, opener.apply(lease.backend()), closer);
         } catch (final RuntimeException | Error e) {
             lease.close();
             throw e;
@@ -111,21 +116,21 @@ final class ModelKeeper {
         lastUse = nanoTime.getAsLong();
     }
 
-    private record OpenModel(DeviceLease device, QwenImagePipeline pipeline) implements AutoCloseable {
+    private record OpenModel<P>(DeviceLease device, P pipeline, Consumer<P> closer) implements AutoCloseable {
         @Override
         public void close() {
             try {
-                pipeline.close();
+                closer.accept(pipeline);
             } finally {
                 device.close();
             }
         }
     }
 
-    private record Lease(ModelKeeper keeper, SharedResource<OpenModel>.Hold hold, DevicePermit permit)
-            implements ModelLease {
+    private record Lease<P>(ModelKeeper<P> keeper, SharedResource<OpenModel<P>>.Hold hold, DevicePermit permit)
+            implements ModelLease<P> {
         @Override
-        public QwenImagePipeline pipeline() {
+        public P pipeline() {
             return hold.get().pipeline();
         }
 

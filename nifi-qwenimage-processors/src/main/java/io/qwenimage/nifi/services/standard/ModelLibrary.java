@@ -1,13 +1,16 @@
 package io.qwenimage.nifi.services.standard;
 
 import io.qwenimage.backend.Backend;
-import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.VerificationStep;
 import java.nio.file.Path;
 import java.util.List;
 
-/** What the model service asks of the engine. */
-interface ModelLibrary {
+/**
+ * What a model service asks of the engine.
+ *
+ * @param <P> the kind of pipeline
+ */
+interface ModelLibrary<P> {
     /**
      * The folder of the embedded demo model, unpacked if it is not yet.
      *
@@ -29,5 +32,5 @@ interface ModelLibrary {
      * @param backend must stay open as long as the pipeline
      * @return owned by the caller
      */
-    QwenImagePipeline open(Path folder, Backend backend);
+    P open(Path folder, Backend backend);
 }

@@ -5,9 +5,8 @@ import org.apache.nifi.components.DescribedValue;
 /** Where a model comes from. */
 public enum ModelSource implements DescribedValue {
     EMBEDDED_DEMO("Embedded Demo", "A very small model that comes with the processors: needs no download and shows "
-            + "that a flow works; its pictures are small"),
-    FOLDER("Folder", "A folder in the layout that diffusers saves and Hugging Face publishes: model_index.json beside "
-            + "tokenizer, text_encoder, transformer, vae and scheduler");
+            + "that a flow works"),
+    FOLDER("Folder", "A folder in the layout that Hugging Face publishes; Model Folder names it");
 
     private final String displayName;
     private final String description;

@@ -10,7 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 
 /** The engine's own folders and pipelines. */
-final class PipelineLibrary implements ModelLibrary {
+final class PipelineLibrary implements ModelLibrary<QwenImagePipeline> {
     @Override
     public Path demoFolder() {
         return DemoModel.unpack(DemoModel.defaultCache());

@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Opens fake pipelines, and remembers of which folders. */
-final class FakeLibrary implements ModelLibrary {
+final class FakeLibrary implements ModelLibrary<QwenImagePipeline> {
     static final Path DEMO = Path.of("demo");
 
     private final List<Path> folders = new ArrayList<>();

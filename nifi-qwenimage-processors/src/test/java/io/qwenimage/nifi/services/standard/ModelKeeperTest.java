@@ -27,10 +27,10 @@ class ModelKeeperTest {
             new SharedDevice(backends.open(), 1));
     private final AtomicLong clock = new AtomicLong();
     private final List<FakePipeline> opened = new ArrayList<>();
-    private final ModelKeeper keeper = new ModelKeeper(device, backend -> {
+    private final ModelKeeper<QwenImagePipeline> keeper = new ModelKeeper<>(device, backend -> {
         opened.add(new FakePipeline());
         return opened.getLast();
-    }, clock::get);
+    }, QwenImagePipeline::close, clock::get);
 
     @Test
     void modelIsOpenedOnceAndWhenFirstWanted() {
@@ -58,7 +58,7 @@ class ModelKeeperTest {
 
     @Test
     void idlenessBeginsWhenTheLastLeaseEnds() {
-        final ModelLease lease = keeper.lease(Cancellation.NEVER);
+        final ModelLease<QwenImagePipeline> lease = keeper.lease(Cancellation.NEVER);
         clock.addAndGet(10 * IDLE);
         assertFalse(keeper.closeIfIdle(IDLE), "it is in use");
         lease.close();
@@ -69,7 +69,7 @@ class ModelKeeperTest {
 
     @Test
     void leaseOutlivesRetirementOfModelAndDevice() {
-        final ModelLease lease = keeper.lease(Cancellation.NEVER);
+        final ModelLease<QwenImagePipeline> lease = keeper.lease(Cancellation.NEVER);
         keeper.retire();
         device.retire();
         assertSame(opened.getFirst(), lease.pipeline());
@@ -87,10 +87,10 @@ class ModelKeeperTest {
     @Test
     void failedOpeningHoldsNothingAndIsTriedAgain() {
         final List<String> attempts = new ArrayList<>();
-        final ModelKeeper failing = new ModelKeeper(device, backend -> {
+        final ModelKeeper<QwenImagePipeline> failing = new ModelKeeper<>(device, backend -> {
             attempts.add(backend.describe());
             throw new WeightException("model_index.json is missing");
-        }, clock::get);
+        }, QwenImagePipeline::close, clock::get);
         for (int i = 0; i < 2; i++) {
             assertEquals("model_index.json is missing",
                     assertThrows(WeightException.class, () -> failing.lease(Cancellation.NEVER)).getMessage());
@@ -120,7 +120,7 @@ class ModelKeeperTest {
     }
 
     private QwenImagePipeline use() {
-        try (ModelLease lease = keeper.lease(Cancellation.NEVER)) {
+        try (ModelLease<QwenImagePipeline> lease = keeper.lease(Cancellation.NEVER)) {
             return lease.pipeline();
         }
     }

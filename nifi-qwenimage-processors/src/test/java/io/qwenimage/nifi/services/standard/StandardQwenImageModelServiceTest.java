@@ -9,6 +9,7 @@ import io.qwenimage.backend.Cancellation;
 import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.nifi.services.ModelLease;
 import io.qwenimage.nifi.services.ServiceUnavailableException;
+import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.VerificationStep;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -51,7 +52,7 @@ class StandardQwenImageModelServiceTest {
         for (int cycle = 1; cycle <= 3; cycle++) {
             runner.enableControllerService(service);
             assertEquals(cycle - 1, library.pipelines().size(), "enabling opens no model");
-            try (ModelLease lease = service.acquire(Cancellation.NEVER)) {
+            try (ModelLease<QwenImagePipeline> lease = service.acquire(Cancellation.NEVER)) {
                 assertEquals("fake-1", lease.pipeline().card().id());
             }
             assertEquals(0, library.pipelines().getLast().closes(), "the model stays between requests");
@@ -67,7 +68,7 @@ class StandardQwenImageModelServiceTest {
     @Test
     void testLeaseOutlivesDisabling() {
         runner.enableControllerService(service);
-        final ModelLease lease = service.acquire(Cancellation.NEVER);
+        final ModelLease<QwenImagePipeline> lease = service.acquire(Cancellation.NEVER);
         runner.disableControllerService(service);
         runner.disableControllerService(device);
         assertSame(library.pipelines().getFirst(), lease.pipeline());
