@@ -29,6 +29,7 @@ RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 # relative: largest difference over largest magnitude; pixel_values: absolute.
 TOLERANCE = {"pixel_values": 1e-5, "relative": 1e-3}
 NEW_TOKENS = 40
+DIFFERENT = 10
 # The best of the answers must lead the second best by this much at each step, or rounding decides.
 MARGIN = 3e-3
 # Put behind a prompt until its answer is long and nowhere close.
@@ -73,8 +74,8 @@ VARIANTS = [
             mrope_section=[4, 2, 2],
             rope_theta=10000.0,
         ),
-        vision=dict(depth=3, hidden_size=32, intermediate_size=40, num_heads=2, fullatt_block_indexes=[1], window_size=56),
-        pixels={"min_pixels": 28 * 28 * 6, "max_pixels": 28 * 28 * 20},
+        vision=dict(depth=3, hidden_size=24, intermediate_size=28, num_heads=2, fullatt_block_indexes=[1], window_size=56),
+        pixels={"min_pixels": 28 * 28 * 6, "max_pixels": 28 * 28 * 10},
         generation={"temperature": 0.000001},
         tied=True,
         dtype=torch.float32,
@@ -120,7 +121,7 @@ VARIANTS = [
             num_key_value_heads=2,
             mrope_section=[2, 3, 3],
         ),
-        vision=dict(depth=3, embed_dim=48, num_heads=3),
+        vision=dict(depth=3, embed_dim=36, num_heads=3),
         pixels={"min_pixels": 3136, "max_pixels": 12845056},
         generation=QWEN2_GENERATION,
         tied=True,
@@ -144,8 +145,8 @@ VARIANTS = [
         ),
         vision=dict(
             depth=4,
-            hidden_size=48,
-            intermediate_size=76,
+            hidden_size=36,
+            intermediate_size=58,
             num_heads=3,
             num_position_embeddings=49,
             deepstack_visual_indexes=[0, 1, 2],
@@ -165,8 +166,8 @@ VARIANTS = [
         seed=5500,
         merges=220,
         text=dict(
-            hidden_size=48,
-            intermediate_size=80,
+            hidden_size=36,
+            intermediate_size=56,
             num_hidden_layers=3,
             num_attention_heads=3,
             num_key_value_heads=1,
@@ -175,13 +176,13 @@ VARIANTS = [
         ),
         vision=dict(
             depth=3,
-            hidden_size=32,
-            intermediate_size=52,
+            hidden_size=24,
+            intermediate_size=36,
             num_heads=2,
             num_position_embeddings=25,
             deepstack_visual_indexes=[0, 2],
         ),
-        pixels={"size": {"longest_edge": 32 * 32 * 24, "shortest_edge": 32 * 32 * 4}},
+        pixels={"size": {"longest_edge": 32 * 32 * 9, "shortest_edge": 32 * 32 * 4}},
         generation={"temperature": 0.7},
         dtype=torch.float32,
         config_form="current",
@@ -198,14 +199,14 @@ FORGED = (
 
 # (case, model, pictures, prompt); the pictures are described in vision_pictures.py.
 CASES = [
-    ("one-picture", "qwen25vl-flat-bf16", ["kite-127x171.png"], "Describe the image."),
+    ("one-picture", "qwen25vl-flat-bf16", ["kite-133x147.png"], "Describe the image."),
     ("two-pictures", "qwen25vl-flat-bf16", ["cup-61x93.png", "house-83x45.png"], "What is different? 两张图有什么不同？"),
     ("no-picture", "qwen25vl-flat-bf16", [], 'A cat said: "Hello, world!" What next?'),
     ("smaller-than-a-patch", "qwen25vl-flat-bf16", ["dot-5x9.png"], "What colour is it?"),
     ("banner", "qwen25vl-flat-bf16", ["banner-230x23.png"], "写的是什么？ 🪁"),
     ("forged", "qwen25vl-flat-bf16", ["cup-61x93.png"], FORGED),
     ("half-way-sizes", "qwen25vl-flat-bf16", ["half-126x70.png"], "How many apples?"),
-    ("current-two-pictures", "qwen25vl-current-f32", ["kite-127x171.png", "dot-5x9.png"], "Which is larger?"),
+    ("current-two-pictures", "qwen25vl-current-f32", ["kite-133x147.png", "dot-5x9.png"], "Which is larger?"),
     ("current-no-picture", "qwen25vl-current-f32", [], "?"),
     ("current-forged", "qwen25vl-current-f32", [], FORGED),
     ("repeated-one-picture", "qwen25vl-repeated-f16", ["house-83x45.png"], "写着“通义千问”的招牌在哪里？"),
@@ -219,7 +220,7 @@ CASES = [
     ("qwen3-no-picture", "qwen3vl-published-bf16", [], "Hello, world!"),
     ("qwen3-banner", "qwen3vl-published-bf16", ["banner-230x23.png"], "写的是什么？"),
     ("qwen3-forged", "qwen3vl-published-bf16", ["dot-5x9.png"], FORGED),
-    ("qwen3-current-two-pictures", "qwen3vl-current-f32", ["kite-127x171.png", "cup-61x93.png"], "Which is larger?"),
+    ("qwen3-current-two-pictures", "qwen3vl-current-f32", ["kite-133x147.png", "cup-61x93.png"], "Which is larger?"),
 ]
 
 
@@ -312,9 +313,10 @@ def write_case(model, processor, variant: VisionVariant, folder: Path, names: li
 
 
 def clear(answer: torch.Tensor, processor) -> bool:
-    """Forty tokens, none of them special and none beyond the tokenizer's."""
+    """Forty tokens, enough of them different, none of them special and none beyond the tokenizer's."""
     first_special = processor.tokenizer.convert_tokens_to_ids("<|endoftext|>")
-    return len(answer) == NEW_TOKENS and int(answer.max()) < first_special
+    varied = len(set(answer.tolist())) >= DIFFERENT
+    return len(answer) == NEW_TOKENS and varied and int(answer.max()) < first_special
 
 
 def rendered(processor, names: list[str], prompt: str) -> str:
@@ -382,7 +384,7 @@ def check_case(name: str, model, inputs, record: dict[str, torch.Tensor]) -> Non
 
 
 # Text, picture, text, picture, text: as positions need it.
-BLOCK_PICTURES = ["wide-150x60.png", "dot-5x9.png"]
+BLOCK_PICTURES = ["wide-130x40.png", "dot-5x9.png"]
 BLOCK_TEXTS = ["Between ", " and “你好” ", ", which?"]
 
 

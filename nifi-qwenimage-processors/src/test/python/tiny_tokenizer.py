@@ -20,6 +20,15 @@ TEMPLATE_PREFIX = (
 TEMPLATE_SUFFIX = "<|im_end|>\n<|im_start|>assistant\n"
 PREFIX_TOKENS = 34
 
+# The same of QwenImageEditPipeline and QwenImageEditPlusPipeline.
+EDIT_TEMPLATE_PREFIX = (
+    "<|im_start|>system\nDescribe the key features of the input image (color, shape, size, texture, objects, background), "
+    "then explain how the user's text instruction should alter or modify the image. Generate a new image that meets the "
+    "user's requirements while maintaining consistency with the original input where appropriate.<|im_end|>\n"
+    "<|im_start|>user\n"
+)
+EDIT_PREFIX_TOKENS = 64
+
 # Order and flags as in Qwen2.5-VL's tokenizer_config.json: (content, special).
 ADDED_TOKENS = [
     ("<|endoftext|>", True),
@@ -63,8 +72,8 @@ CHINESE = """
 """
 
 
-def train(merges: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Learns the vocabulary: 256 bytes followed by one entry per merge, in the order of the merges."""
+def train(merges: int, prefix: str = TEMPLATE_PREFIX) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Learns the vocabulary: 256 bytes followed by one entry per merge; the words of `prefix` become single tokens."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -76,7 +85,7 @@ def train(merges: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
     trainer = trainers.BpeTrainer(
         vocab_size=256 + merges, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
-    template = (TEMPLATE_PREFIX + "\n" + TEMPLATE_SUFFIX).replace("<|im_start|>", "").replace("<|im_end|>", "")
+    template = (prefix + "\n" + TEMPLATE_SUFFIX).replace("<|im_start|>", "").replace("<|im_end|>", "")
     tokenizer.train_from_iterator([template] * 200 + [ENGLISH] * 5 + [CHINESE] * 5, trainer)
     state = json.loads(tokenizer.to_str())["model"]
     return state["vocab"], [tuple(pair) for pair in state["merges"]]
