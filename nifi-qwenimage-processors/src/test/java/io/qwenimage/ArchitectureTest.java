@@ -38,7 +38,7 @@ class ArchitectureTest {
     private static final String HOUSE = "io.qwenimage";
     private static final String BROKEN = "io.qwenimage.broken";
     /** Packages below model that architectures share. */
-    private static final List<String> SHARED_BY_ARCHITECTURES = List.of("language");
+    private static final List<String> SHARED_BY_ARCHITECTURES = List.of("language", "vision", "vl");
     private static final JavaClasses PRODUCT = new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS).importPackages(HOUSE);
     private static final JavaClasses FIXTURES = new ClassFileImporter().importPackages(BROKEN);
