@@ -135,7 +135,7 @@ class AbstractStageProcessorTest {
         assertStillQueued(runner, stage.input);
         assertTrue(runner.runner.isYieldCalled());
         final String bulletin = runner.runner.getLogger().getErrorMessages().getFirst().getMsg();
-        assertTrue(bulletin.contains("content repository"), bulletin);
+        assertTrue(bulletin.contains("No space left on device") && bulletin.contains("content repository"), bulletin);
     }
 
     @ParameterizedTest
