@@ -84,8 +84,8 @@ abstract class AbstractModelProcessor<P> extends AbstractProcessor implements Ve
         } catch (final ResourceExhaustedException | ServiceUnavailableException | WeightException e) {
             retreat(context, session, flowFile, e.getMessage(), e);
         } catch (final FlowFileAccessException | ProcessException e) {
-            retreat(context, session, flowFile, "its content could not be read or written (" + e.getMessage()
-                    + "); look for a full or failing disk below NiFi's content repository", e);
+            retreat(context, session, flowFile, "its content could not be read or written ("
+                    + deepestCause(e).getMessage() + "); look for a full or failing disk below NiFi's content repository", e);
         } catch (final OutOfMemoryError e) {
             retreat(context, session, flowFile, "the Java heap is exhausted (" + e.getMessage()
                     + "); raise -Xmx in conf/bootstrap.conf or make smaller or fewer pictures", e);
@@ -141,6 +141,15 @@ abstract class AbstractModelProcessor<P> extends AbstractProcessor implements Ve
         final FlowFile marked = session.putAttribute(flowFile, StageAttributes.ERROR, fault.getMessage());
         session.getProvenanceReporter().route(marked, FAILURE, fault.getMessage());
         session.transfer(session.penalize(marked), FAILURE);
+    }
+
+    /** NiFi wraps what the disk said, such as "No space left on device". */
+    private static Throwable deepestCause(final Throwable fault) {
+        Throwable cause = fault;
+        while (cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        return cause;
     }
 
     private void retreat(final ProcessContext context, final ProcessSession session, final FlowFile flowFile,
