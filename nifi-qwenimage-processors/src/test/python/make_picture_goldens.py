@@ -269,6 +269,11 @@ def jpeg_oddities(chance: random.Random) -> dict:
     deep[frame + 4] = 12
     profile = b"\xff\xe2" + struct.pack(">H", 40) + b"ICC_PROFILE\0\1\1" + bytes(24)
     return {
+        # a sequential scan's band means nothing; frames of Motion JPEG come without the usual tables
+        "jpeg-scan-band.jpg": plain[:-2].replace(b"\x03\x11\x00\x3f\x00", b"\x03\x11\x05\x3f\x00") + b"\xff\xd9",
+        "jpeg-usual-tables.jpg": without_huffman_tables(plain),
+        "jpeg-table-3.jpg": plain.replace(b"\x02\x11\x03\x11\x00\x3f\x00", b"\x02\x11\x03\x33\x00\x3f\x00"),
+        "jpeg-scan-band-table-3.jpg": plain.replace(b"\x02\x11\x03\x11\x00\x3f\x00", b"\x02\x11\x03\x33\x05\x3f\x00"),
         "jpeg-profile.jpg": plain[:20] + profile + plain[20:],
         "jpeg-fill-bytes.jpg": plain[:20] + b"\xff\xff\xff" + plain[20:],
         "jpeg-trailing-bytes.jpg": plain + b"something else",
@@ -280,6 +285,14 @@ def jpeg_oddities(chance: random.Random) -> dict:
         "jpeg-12-bits.jpg": bytes(deep),
         "jpeg-tables-alone.jpg": plain[:frame] + b"\xff\xd9",
     }
+
+
+def without_huffman_tables(content: bytes) -> bytes:
+    at = content.find(b"\xff\xc4")
+    while at >= 0:
+        content = content[:at] + content[at + 2 + int.from_bytes(content[at + 2:at + 4], "big"):]
+        at = content.find(b"\xff\xc4")
+    return content
 
 
 # ---------------------------------------------------------------- orientation

@@ -1,5 +1,7 @@
 package io.qwenimage.image;
 
+import javax.imageio.plugins.jpeg.JPEGHuffmanTable;
+
 /** A Huffman table of a JPEG file (ITU-T T.81, annex C), with a fast way for short codes. */
 final class JpegHuffmanTable {
     private static final int LONGEST = 16;
@@ -12,6 +14,11 @@ final class JpegHuffmanTable {
     /** [length]: what added to a code of that length gives the index of its symbol. */
     private final int[] offset = new int[LONGEST + 1];
     private final byte[] symbols;
+
+    /** A table that the Java class library knows. */
+    JpegHuffmanTable(final JPEGHuffmanTable known) {
+        this(new ByteCursor("JPEG", bytes(known)));
+    }
 
     /** Reads a table's counts and symbols. */
     JpegHuffmanTable(final ByteCursor segment) {
@@ -42,6 +49,19 @@ final class JpegHuffmanTable {
             largest[length] = counts[length] == 0 ? -1 : code - 1;
             code <<= 1;
         }
+    }
+
+    private static byte[] bytes(final JPEGHuffmanTable known) {
+        final short[] counts = known.getLengths();
+        final short[] values = known.getValues();
+        final byte[] bytes = new byte[LONGEST + values.length];
+        for (int i = 0; i < counts.length; i++) {
+            bytes[i] = (byte) counts[i];
+        }
+        for (int i = 0; i < values.length; i++) {
+            bytes[LONGEST + i] = (byte) values[i];
+        }
+        return bytes;
     }
 
     private void fill(final int from, final int count, final int value) {

@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import javax.imageio.plugins.jpeg.JPEGHuffmanTable;
 
 /**
  * Reads JPEG files (ITU-T T.81): sequential and progressive with Huffman codes and 8 bits; grey, RGB, YCbCr, and inks.
@@ -45,6 +46,11 @@ final class JpegReader {
     private JpegReader(final ByteCursor file, final long maximumPixels) {
         this.file = file;
         this.maximumPixels = maximumPixels;
+        // Frames of Motion JPEG leave out tables that are those of T.81, annex K.
+        directTables[0] = new JpegHuffmanTable(JPEGHuffmanTable.StdDCLuminance);
+        directTables[1] = new JpegHuffmanTable(JPEGHuffmanTable.StdDCChrominance);
+        alternatingTables[0] = new JpegHuffmanTable(JPEGHuffmanTable.StdACLuminance);
+        alternatingTables[1] = new JpegHuffmanTable(JPEGHuffmanTable.StdACChrominance);
     }
 
     static DecodedPicture read(final ByteCursor file, final long maximumPixels) {
@@ -224,7 +230,7 @@ final class JpegReader {
         final int bits = segment.uint8();
         checkBand(scanned, first, last, bits >> 4, bits & 15);
         for (int i = 0; i < count; i++) {
-            prepare(scanned.get(i), codes[i], first, last, bits >> 4 != 0);
+            prepare(scanned.get(i), codes[i], first, bits >> 4 != 0);
         }
         new JpegScan(List.copyOf(scanned), progressive, first, last, bits >> 4 != 0, progressive ? bits & 15 : 0,
                 new JpegBits(file)).decode(unitsWide(), unitsHigh(), restartInterval);
@@ -257,11 +263,10 @@ final class JpegReader {
     }
 
     /** Gives a component the tables that the scan needs. */
-    private void prepare(final JpegComponent component, final int codes, final int first, final int last,
-            final boolean refining) {
+    private void prepare(final JpegComponent component, final int codes, final int first, final boolean refining) {
         component.directCodes = directTables[tableIndex(codes >> 4)];
         component.alternatingCodes = alternatingTables[tableIndex(codes & 15)];
-        final boolean needsDirect = first == 0 && !(progressive && refining);
+        final boolean needsDirect = !progressive || first == 0 && !refining;
         final boolean needsAlternating = !progressive || first > 0;
         if (needsDirect && component.directCodes == null || needsAlternating && component.alternatingCodes == null) {
             throw file.damaged("a scan lacks its Huffman table");
