@@ -23,6 +23,7 @@ import java.util.function.IntConsumer;
 /** A pipeline without a model, whose every number follows from its input by rules that a test can repeat. */
 public final class FakePipeline implements QwenImagePipeline {
     public static final ModelCard CARD = new ModelCard("fake-1", "Fake Model", true, 16, 64, 48, 3, 4.0, "ugly");
+    public static final ModelCard EDIT_CARD = new ModelCard("fake-1", "Fake Editor", true, 16, 64, 48, 3, 4.0, "ugly", 2);
     private static final int WIDTH = 4;
     private static final int CHANNELS = 16;
     private static final int COMPRESSION = 8;
@@ -129,8 +130,8 @@ public final class FakePipeline implements QwenImagePipeline {
         checkModel(bundle);
         bundle.tensor("prompt_embeds");
         requests.add(request);
-        final int width = request.width() / card.sizeMultiple() * card.sizeMultiple();
-        final int height = request.height() / card.sizeMultiple() * card.sizeMultiple();
+        final int width = extent(request.width(), bundle, "output_width");
+        final int height = extent(request.height(), bundle, "output_height");
         if (width == 0 || height == 0) {
             throw new DataException("a picture of " + request.width() + " x " + request.height() + " is too small");
         }
@@ -166,6 +167,12 @@ public final class FakePipeline implements QwenImagePipeline {
     @Override
     public void close() {
         closes.incrementAndGet();
+    }
+
+    private int extent(final int requested, final Bundle bundle, final String automatic) {
+        final int extent = requested == DenoiseRequest.AUTOMATIC ? Integer.parseInt(bundle.metadata().get(automatic))
+                : requested;
+        return extent / card.sizeMultiple() * card.sizeMultiple();
     }
 
     private void checkModel(final Bundle bundle) {

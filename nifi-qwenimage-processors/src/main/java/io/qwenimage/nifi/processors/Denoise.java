@@ -66,10 +66,10 @@ import org.apache.nifi.util.StopWatch;
 public class Denoise extends AbstractStageProcessor {
     static final PropertyDescriptor WIDTH = perFlowFile("Width", DenoiseSettings.SIZES,
             "Width of the pictures in pixels, rounded down to what the model can make. Empty: what the model "
-                    + "recommends.");
+                    + "recommends, or what follows from the pictures of an edit.");
     static final PropertyDescriptor HEIGHT = perFlowFile("Height", DenoiseSettings.SIZES,
             "Height of the pictures in pixels, rounded down to what the model can make. Empty: what the model "
-                    + "recommends.");
+                    + "recommends, or what follows from the pictures of an edit.");
     static final PropertyDescriptor STEPS = perFlowFile("Steps", DenoiseSettings.STEPS,
             "Number of denoising steps. Empty: what the model recommends.");
     static final PropertyDescriptor TRUE_CFG_SCALE = perFlowFile("True CFG Scale", DenoiseSettings.SCALES,
@@ -191,19 +191,25 @@ public class Denoise extends AbstractStageProcessor {
     private String putSize(final Map<String, String> attributes, final Bundle denoised, final DenoiseRequest request) {
         final String width = denoised.metadata().get(BundleContent.WIDTH);
         final String height = denoised.metadata().get(BundleContent.HEIGHT);
-        final String requestedWidth = Integer.toString(request.width());
-        final String requestedHeight = Integer.toString(request.height());
         attributes.put(StageAttributes.WIDTH, width);
         attributes.put(StageAttributes.HEIGHT, height);
         final String size = width + " x " + height + " pixels";
-        if (requestedWidth.equals(width) && requestedHeight.equals(height)) {
+        if (isMet(request.width(), width) && isMet(request.height(), height)) {
             return size;
         }
+        final String requestedWidth = request.width() == DenoiseRequest.AUTOMATIC ? width
+                : Integer.toString(request.width());
+        final String requestedHeight = request.height() == DenoiseRequest.AUTOMATIC ? height
+                : Integer.toString(request.height());
         attributes.put(StageAttributes.REQUESTED_WIDTH, requestedWidth);
         attributes.put(StageAttributes.REQUESTED_HEIGHT, requestedHeight);
         final String rounded = size + " (rounded down from " + requestedWidth + " x " + requestedHeight + ")";
         getLogger().info("A picture has {}", rounded);
         return rounded;
+    }
+
+    private static boolean isMet(final int requested, final String made) {
+        return requested == DenoiseRequest.AUTOMATIC || made.equals(Integer.toString(requested));
     }
 
     private static String orRecommended(final Number value) {

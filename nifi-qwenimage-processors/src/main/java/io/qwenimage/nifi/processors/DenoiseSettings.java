@@ -49,10 +49,15 @@ record DenoiseSettings(Integer width, Integer height, Integer steps, Double true
     /** The request for one picture; what is left open is what the model recommends. */
     DenoiseRequest request(final ModelCard card, final int picture) {
         return new DenoiseRequest(
-                width == null ? card.defaultWidth() : width,
-                height == null ? card.defaultHeight() : height,
+                width == null ? automatic(card, card.defaultWidth()) : width,
+                height == null ? automatic(card, card.defaultHeight()) : height,
                 steps == null ? card.defaultSteps() : steps,
                 trueCfgScale == null ? card.defaultTrueCfgScale() : trueCfgScale,
                 seed + picture);
+    }
+
+    /** The size of an edit follows from its pictures. */
+    private static int automatic(final ModelCard card, final int recommended) {
+        return card.edits() ? DenoiseRequest.AUTOMATIC : recommended;
     }
 }

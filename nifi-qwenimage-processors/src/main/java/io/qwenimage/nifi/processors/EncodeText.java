@@ -30,7 +30,8 @@ import org.apache.nifi.processor.util.StandardValidators;
 import org.apache.nifi.util.StopWatch;
 
 @Tags({"qwen", "image", "diffusion", "text to image", "prompt", "embedding"})
-@CapabilityDescription("Encodes a prompt, and a negative prompt if there is one, for Denoise.")
+@CapabilityDescription("Encodes a prompt, and a negative prompt if there is one, for Denoise; for an edit together with "
+        + "the pictures that EncodeImage encoded.")
 @InputRequirement(InputRequirement.Requirement.INPUT_REQUIRED)
 @ReadsAttribute(attribute = "filename", description = "The base of the new name")
 @WritesAttributes({
@@ -50,7 +51,7 @@ import org.apache.nifi.util.StopWatch;
 @SystemResourceConsideration(resource = SystemResource.CPU)
 @SystemResourceConsideration(resource = SystemResource.MEMORY, description = "The text encoder's weights stay in "
         + "native memory while the model service keeps them")
-@SeeAlso({Denoise.class, DecodeVAE.class})
+@SeeAlso({EncodeImage.class, Denoise.class, DecodeVAE.class})
 public class EncodeText extends AbstractStageProcessor {
     static final PropertyDescriptor PROMPT_SOURCE = new PropertyDescriptor.Builder()
             .name("Prompt Source")
@@ -62,9 +63,9 @@ public class EncodeText extends AbstractStageProcessor {
 
     static final PropertyDescriptor PROMPT = new PropertyDescriptor.Builder()
             .name("Prompt")
-            .description("What the picture shows.")
+            .description("What the picture shows; for an edit, how to change the pictures.")
             .required(true)
-            .dependsOn(PROMPT_SOURCE, PromptSource.PROMPT_PROPERTY)
+            .dependsOn(PROMPT_SOURCE, PromptSource.PROMPT_PROPERTY, PromptSource.PICTURES_IN_CONTENT)
             .expressionLanguageSupported(ExpressionLanguageScope.FLOWFILE_ATTRIBUTES)
             .addValidator(StandardValidators.NON_EMPTY_VALIDATOR)
             .build();
@@ -122,6 +123,8 @@ public class EncodeText extends AbstractStageProcessor {
         final String prompt = source == PromptSource.FLOWFILE_CONTENT
                 ? texts.ofContent(session, flowFile) : texts.of("Prompt", values.of(PROMPT));
         final String negative = texts.optional("Negative Prompt", values.of(NEGATIVE_PROMPT));
+        final Bundle pictures = source == PromptSource.PICTURES_IN_CONTENT
+                ? BundleContent.read(session, flowFile) : null;
 
         final ModelCard card;
         final TextRequest request;
@@ -129,7 +132,8 @@ public class EncodeText extends AbstractStageProcessor {
         try (ModelLease<QwenImagePipeline> lease = acquire(context, untilStopped())) {
             card = lease.pipeline().card();
             request = new TextRequest(prompt, negative == null ? card.defaultNegativePrompt() : negative);
-            encoded = lease.pipeline().encodeText(request, untilStopped());
+            encoded = pictures == null ? lease.pipeline().encodeText(request, untilStopped())
+                    : lease.pipeline().encodeText(pictures, request, untilStopped());
         }
 
         FlowFile result = BundleContent.write(session, flowFile, recording.record(encoded, request));

@@ -22,6 +22,7 @@ final class StageAttributes {
     static final String STEPS = "qwenimage.steps";
     static final String TRUE_CFG_SCALE = "qwenimage.true.cfg.scale";
     static final String SEED = "qwenimage.seed";
+    static final String PICTURES = "qwenimage.pictures";
     static final String ERROR = "qwenimage.error";
     static final String FRAGMENT_IDENTIFIER = "fragment.identifier";
     static final String FRAGMENT_INDEX = "fragment.index";

@@ -4,10 +4,12 @@ import io.qwenimage.backend.Cancellation;
 import io.qwenimage.image.RgbImage;
 import io.qwenimage.pipeline.Bundle;
 import io.qwenimage.pipeline.DenoiseRequest;
+import io.qwenimage.pipeline.ImageRequest;
 import io.qwenimage.pipeline.ModelCard;
 import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.StepListener;
 import io.qwenimage.pipeline.TextRequest;
+import java.util.List;
 import java.util.concurrent.CancellationException;
 
 /** The smallest piece of work through each stage of a model, for verification. */
@@ -16,6 +18,7 @@ public final class TinyForward {
     private static final int TOKENS_PER_SIDE = 2;
     /** A schedule that is stretched to its terminal value has at least two. */
     private static final int STEPS = 2;
+    private static final int PICTURE_SIDE = 64;
 
     private final QwenImagePipeline pipeline;
 
@@ -30,9 +33,17 @@ public final class TinyForward {
         }
     };
 
-    /** Encodes a prompt of one letter. */
+    /** Encodes a small black picture. */
+    public Bundle encodeImage() {
+        final RgbImage picture = new RgbImage(PICTURE_SIDE, PICTURE_SIDE, new byte[PICTURE_SIDE * PICTURE_SIDE * 3]);
+        return pipeline.encodeImage(new ImageRequest(List.of(picture)), UNTIL_INTERRUPTED);
+    }
+
+    /** Encodes a prompt of one letter, with a picture for a model that needs one. */
     public Bundle encode() {
-        return pipeline.encodeText(new TextRequest(PROMPT, null), UNTIL_INTERRUPTED);
+        final TextRequest request = new TextRequest(PROMPT, null);
+        return pipeline.card().edits() ? pipeline.encodeText(encodeImage(), request, UNTIL_INTERRUPTED)
+                : pipeline.encodeText(request, UNTIL_INTERRUPTED);
     }
 
     /** Encodes, and denoises the smallest picture in two steps without guidance. */

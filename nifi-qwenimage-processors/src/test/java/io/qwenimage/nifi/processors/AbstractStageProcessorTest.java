@@ -34,6 +34,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class AbstractStageProcessorTest {
     /** The processors, each with an input that it takes. */
     enum Stage {
+        ENCODE_IMAGE(EncodeImage::new, Pictures.png(48, 32, 9)),
         ENCODE_TEXT(EncodeText::new, StageRunner.PROMPT.getBytes(StandardCharsets.UTF_8)),
         DENOISE(Denoise::new, StageRunner.bytes(StageRunner.encoded())),
         DECODE_VAE(DecodeVAE::new, StageRunner.bytes(StageRunner.denoised()));

@@ -6,6 +6,7 @@ import io.qwenimage.pipeline.Bundle;
 import io.qwenimage.pipeline.Bundles;
 import io.qwenimage.pipeline.DataException;
 import io.qwenimage.pipeline.DenoiseRequest;
+import io.qwenimage.pipeline.ModelCard;
 import io.qwenimage.pipeline.StepListener;
 import io.qwenimage.pipeline.TextRequest;
 import java.io.ByteArrayOutputStream;
@@ -25,11 +26,18 @@ final class StageRunner {
     static final String PROMPT = "a red kite over Lisbon";
     private static final String SERVICE = "model";
 
-    final FakePipeline pipeline = new FakePipeline();
-    final FakeModelService service = new FakeModelService(pipeline);
+    final FakePipeline pipeline;
+    final FakeModelService service;
     final TestRunner runner;
 
+    /** With a model that makes pictures from text, or one that edits if the processor is for edits alone. */
     StageRunner(final Processor processor) {
+        this(processor, processor instanceof EncodeImage ? FakePipeline.EDIT_CARD : FakePipeline.CARD);
+    }
+
+    StageRunner(final Processor processor, final ModelCard card) {
+        pipeline = new FakePipeline(card);
+        service = new FakeModelService(pipeline);
         runner = TestRunners.newTestRunner(processor);
         try {
             runner.addControllerService(SERVICE, service);
