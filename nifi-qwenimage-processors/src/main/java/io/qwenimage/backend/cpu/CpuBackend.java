@@ -25,6 +25,11 @@ import org.bytedeco.dnnl.global.dnnl;
 public final class CpuBackend implements Backend {
     private static final int LARGEST_SLICE_BYTES = 1 << 30;
 
+    // oneDNN's sets of instructions are sets of bits; those below have all that this backend asks for.
+    private static final int AVX2 = dnnl.dnnl_cpu_isa_avx2;
+    private static final int AVX512 = dnnl.dnnl_cpu_isa_avx512_core;
+    private static final int MATRIX_TILES = dnnl.dnnl_cpu_isa_avx512_core_amx;
+
     private final CpuOptions options;
     private final BlockPool pool;
     private final WorkerPool workers;
@@ -420,26 +425,13 @@ public final class CpuBackend implements Backend {
     }
 
     private static boolean hasMatrixTiles() {
-        return isa() >= dnnl.dnnl_cpu_isa_avx512_core_amx && isaName().contains("AMX");
-    }
-
-    private static int isa() {
-        return dnnl.dnnl_get_effective_cpu_isa();
+        return (dnnl.dnnl_get_effective_cpu_isa() & MATRIX_TILES) == MATRIX_TILES;
     }
 
     private static String isaName() {
-        final int isa = isa();
-        if (isa == dnnl.dnnl_cpu_isa_avx512_core_amx || isa == dnnl.dnnl_cpu_isa_avx512_core_amx_fp16
-                || isa == dnnl.dnnl_cpu_isa_avx10_2_512_amx_2) {
-            return "AVX-512 and AMX";
-        }
-        if (isa == dnnl.dnnl_cpu_isa_avx512_core_bf16 || isa == dnnl.dnnl_cpu_isa_avx512_core_fp16
-                || isa == dnnl.dnnl_cpu_isa_avx512_core || isa == dnnl.dnnl_cpu_isa_avx512_core_vnni
-                || isa == dnnl.dnnl_cpu_isa_avx10_2_512) {
-            return "AVX-512";
-        }
-        return isa == dnnl.dnnl_cpu_isa_avx2 || isa == dnnl.dnnl_cpu_isa_avx2_vnni
-                || isa == dnnl.dnnl_cpu_isa_avx2_vnni_2 ? "AVX2" : "instruction set " + isa;
+        return hasMatrixTiles() ? "AVX-512 and AMX"
+                : (dnnl.dnnl_get_effective_cpu_isa() & AVX512) == AVX512 ? "AVX-512"
+                : (dnnl.dnnl_get_effective_cpu_isa() & AVX2) == AVX2 ? "AVX2" : "neither AVX2 nor AVX-512";
     }
 
     private static String version() {

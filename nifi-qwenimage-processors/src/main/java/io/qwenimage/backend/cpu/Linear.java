@@ -6,6 +6,7 @@ import io.qwenimage.tensor.DType;
 import io.qwenimage.tensor.HostTensor;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
+import java.util.Arrays;
 
 /**
  * Products of single-precision activations with weights of any floating type.
@@ -20,6 +21,7 @@ final class Linear {
     private static final int PANEL_COLUMNS = 1024;
     private static final int LARGEST_BLOCK_ROWS = 512;
     private static final int ROW_UNIT = 32;
+    private static final int FEW_ROWS = 16;
     private static final int WEIGHT_SLOT = 1;
     private static final int WIDENED_PANEL_COLUMNS = 128;
 
@@ -109,6 +111,10 @@ final class Linear {
                         lower + row * inner * Short.BYTES, (int) inner);
             }
         });
+        if (rows <= FEW_ROWS) {
+            runStacked(operands, parts);
+            return;
+        }
         final Matrix source = Matrix.dense(DType.BF16, inner);
         final Matrix weights = Matrix.packed(DType.BF16);
         forEachTile(operands, (worker, tile) -> {
@@ -120,6 +126,54 @@ final class Linear {
             execute(worker, first, operands, tile, parts + start, tile.weights);
             execute(worker, second, operands, tile, lower + start, tile.weights);
         });
+    }
+
+    // Few rows: both parts of x in one product, so that the weights are read once. The parts follow one another.
+    private void runStacked(final Operands operands, final long parts) {
+        final long inner = operands.inner;
+        final int rows = (int) operands.rows;
+        forEachTile(operands, (worker, tile) -> {
+            final int width = (int) tile.columns;
+            final MatrixProduct product = new MatrixProduct(2L * rows, inner, width,
+                    Matrix.dense(DType.BF16, inner), Matrix.packed(DType.BF16), width, false, false, Activation.NONE,
+                    false, 1f);
+            final long sums = worker.scratch(WEIGHT_SLOT, 2L * rows * width * Float.BYTES);
+            worker.call(product, key -> key.prepare(worker)).run(worker, parts, tile.weights, sums);
+            final float[] bias = worker.floats(0, width);
+            Arrays.fill(bias, 0, width, 0f);
+            if (operands.bias != 0) {
+                Address.floats(operands.bias + tile.firstColumn * Float.BYTES, width).get(0, bias, 0, width);
+            }
+            for (int row = 0; row < rows; row++) {
+                final long place = (row * operands.columns + tile.firstColumn) * Float.BYTES;
+                finish(worker, operands, sums + (long) row * width * Float.BYTES,
+                        sums + (long) (rows + row) * width * Float.BYTES, bias, place, width);
+            }
+        });
+    }
+
+    private static void finish(final Worker worker, final Operands operands, final long upper, final long lower,
+            final float[] bias, final long place, final int width) {
+        final float[] row = worker.floats(1, width);
+        final float[] other = worker.floats(2, width);
+        final FloatBuffer target = Address.floats(operands.result + place, width);
+        Address.floats(upper, width).get(0, row, 0, width);
+        Address.floats(lower, width).get(0, other, 0, width);
+        for (int i = 0; i < width; i++) {
+            row[i] += other[i] + bias[i];
+        }
+        target.put(0, row, 0, width);
+        if (operands.activation != Activation.NONE) {
+            Pointwise.run(worker, operands.activation, operands.result + place, 0, operands.result + place, width);
+        }
+        if (operands.residual != 0) {
+            target.get(0, row, 0, width);
+            Address.floats(operands.residual + place, width).get(0, other, 0, width);
+            for (int i = 0; i < width; i++) {
+                row[i] += other[i];
+            }
+            target.put(0, row, 0, width);
+        }
     }
 
     private void runStored(final Operands operands) {

@@ -23,64 +23,29 @@ final class Rows {
     /** (x - mean) / sqrt(var + eps) (1 + scale) + shift for rows of x. */
     void adaLayerNorm(final CpuTensor x, final float[] shift, final float[] scale, final float eps,
             final CpuTensor result) {
-        final int width = x.shape().intExtent(-1);
-        workers.runRows(x.shape().rows(), MINIMUM_ROWS, (worker, first, end) -> {
-            final float[] row = worker.floats(0, width);
-            for (long i = first; i < end; i++) {
-                load(x, i, row, width);
-                final float mean = sum(row, width) / width;
-                subtract(row, mean, width);
-                final float inverse = (float) (1 / Math.sqrt(sumOfSquares(row, width) / width + eps));
-                modulate(row, inverse, scale, shift, width);
-                store(row, result, i, width);
-            }
-        });
+        final float[] factors = new float[scale.length];
+        for (int i = 0; i < factors.length; i++) {
+            factors[i] = 1 + scale[i];
+        }
+        layerNorm(x, factors, shift, eps, result);
     }
 
     /** (x - mean) / sqrt(var + eps) weight + bias for rows of x. */
     void layerNorm(final CpuTensor x, final float[] weight, final float[] bias, final float eps,
             final CpuTensor result) {
-        final float[] scale = new float[weight.length];
-        for (int i = 0; i < scale.length; i++) {
-            scale[i] = weight[i] - 1;
-        }
-        adaLayerNorm(x, bias, scale, eps, result);
+        Normalisation.run(workers, x, weight, bias, eps, Activation.NONE, result);
     }
 
     /** x / sqrt(mean(x^2) + eps) * weight for rows of x. */
     void rmsNorm(final CpuTensor x, final float[] weight, final float eps, final CpuTensor result) {
-        final int width = x.shape().intExtent(-1);
-        workers.runRows(x.shape().rows(), MINIMUM_ROWS, (worker, first, end) -> {
-            final float[] row = worker.floats(0, width);
-            for (long i = first; i < end; i++) {
-                load(x, i, row, width);
-                multiply(row, inverseRms(row, 0, width, eps), weight, 0, width);
-                store(row, result, i, width);
-            }
-        });
+        Normalisation.run(workers, x, weight, null, eps, Activation.NONE, result);
     }
 
     /** activation(x / max(|x|, 1e-12) sqrt(C) gamma) for pixels of x. */
     void channelNorm(final CpuTensor x, final float[] gamma, final Activation activation, final CpuTensor result) {
-        final int width = x.shape().intExtent(-1);
-        final int together = Math.max(1, CHUNK / width);
-        final float root = (float) Math.sqrt(width);
-        workers.runRows(x.shape().rows(), together, (worker, first, end) -> {
-            for (long start = first; start < end; start += together) {
-                final int rows = (int) Math.min(together, end - start);
-                final float[] values = worker.floats(0, together * width);
-                Address.floats(x.address(start * width), rows * width).get(values, 0, rows * width);
-                for (int row = 0; row < rows; row++) {
-                    final float norm = (float) Math.sqrt(sumOfSquares(values, row * width, width));
-                    multiply(values, root / Math.max(norm, SMALLEST_NORM), gamma, row * width, width);
-                }
-                final long target = result.address(start * width);
-                Address.floats(target, rows * width).put(values, 0, rows * width);
-                if (activation != Activation.NONE) {
-                    Pointwise.run(worker, activation, target, 0, target, (long) rows * width);
-                }
-            }
-        });
+        // |x| = sqrt(C mean(x^2)); the bound on |x| only keeps pixels of zeros from a division by zero.
+        final float eps = SMALLEST_NORM * SMALLEST_NORM / gamma.length;
+        Normalisation.run(workers, x, gamma, null, eps, activation, result);
     }
 
     /** residual + gate * x for rows. */
@@ -218,32 +183,6 @@ final class Rows {
         return (float) (1 / Math.sqrt(sumOfSquares(row, start, width) / width + eps));
     }
 
-    private static float sum(final float[] row, final int width) {
-        float s0 = 0;
-        float s1 = 0;
-        float s2 = 0;
-        float s3 = 0;
-        float s4 = 0;
-        float s5 = 0;
-        float s6 = 0;
-        float s7 = 0;
-        int i = 0;
-        for (; i < width - 7; i += 8) {
-            s0 += row[i];
-            s1 += row[i + 1];
-            s2 += row[i + 2];
-            s3 += row[i + 3];
-            s4 += row[i + 4];
-            s5 += row[i + 5];
-            s6 += row[i + 6];
-            s7 += row[i + 7];
-        }
-        for (; i < width; i++) {
-            s0 += row[i];
-        }
-        return s0 + s1 + (s2 + s3) + (s4 + s5 + (s6 + s7));
-    }
-
     private static float sumOfSquares(final float[] row, final int width) {
         return sumOfSquares(row, 0, width);
     }
@@ -273,19 +212,6 @@ final class Rows {
             s0 += row[i] * row[i];
         }
         return s0 + s1 + (s2 + s3) + (s4 + s5 + (s6 + s7));
-    }
-
-    private static void subtract(final float[] row, final float value, final int width) {
-        for (int i = 0; i < width; i++) {
-            row[i] -= value;
-        }
-    }
-
-    private static void modulate(final float[] row, final float factor, final float[] scale, final float[] shift,
-            final int width) {
-        for (int i = 0; i < width; i++) {
-            row[i] = row[i] * factor * (1 + scale[i]) + shift[i];
-        }
     }
 
     private static void multiply(final float[] row, final float factor, final float[] weight, final int start,
