@@ -16,6 +16,8 @@ import org.bytedeco.javacpp.Pointer;
 final class BlockPool implements AutoCloseable {
     private static final int ALIGNMENT = 64;
     private static final int PAGE = 4096;
+    private static final long HUGE_PAGE = 1L << 21;
+    private static final long HUGE_PAGES_FROM = 8 * HUGE_PAGE;
     private static final double ACCEPTED_EXCESS = 1.25;
 
     private final long budget;
@@ -97,13 +99,17 @@ final class BlockPool implements AutoCloseable {
 
     private Block create(final long size, final boolean weights, final String purpose) {
         freePooled(budget - weightBytes - inUseBytes - size);
-        final Pointer raw = Pointer.malloc(size + ALIGNMENT);
+        final long alignment = size >= HUGE_PAGES_FROM ? HUGE_PAGE : ALIGNMENT;
+        final Pointer raw = Pointer.malloc(size + alignment);
         if (raw == null || raw.isNull()) {
             throw new ResourceExhaustedException(purpose + " asked for " + size + " bytes, which the operating system "
                     + "refused although the budget of " + budget + " bytes would allow them; lower the memory budget "
                     + "or stop other programs");
         }
-        final long address = (raw.address() + ALIGNMENT - 1) & -ALIGNMENT;
+        final long address = (raw.address() + alignment - 1) & -alignment;
+        if (alignment == HUGE_PAGE) {
+            NativeLibraries.preferHugePages(address, size);
+        }
         return new Block(raw, address, size, weights);
     }
 
