@@ -12,5 +12,5 @@ package io.qwenimage.pipeline;
  */
 public record DenoiseRequest(int width, int height, int steps, double trueCfgScale, long seed) {
     /** As a width or height: what follows from the pictures of an edit, else what the model recommends. */
-    public static final int AUTOMATIC = 0;
+    public static final int AUTOMATIC = Integer.MIN_VALUE;
 }
