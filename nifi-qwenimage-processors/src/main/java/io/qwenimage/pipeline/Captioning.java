@@ -38,7 +38,7 @@ public final class Captioning {
     public CaptionResult ask(final CaptionRequest request, final ChatObserver observer,
             final Cancellation cancellation) {
         check(request);
-        final AnswerSchema schema = schema(request);
+        final AnswerSchema schema = parsed(request.schema());
         if (!request.json() && schema == null) {
             final ChatAnswer answer = pipeline.chat(chat(request, request.prompt(), request.sampling()), observer,
                     cancellation);
@@ -61,6 +61,16 @@ public final class Captioning {
                 + (request.retries() + 1) + " of " + (request.retries() + 1) + (answer.finished() ? ""
                 : ", cut off after " + request.maxNewTokens() + " tokens: allow more") + "); allow more retries, or "
                 + "say in the question what the JSON shall look like");
+    }
+
+    /**
+     * Checks a schema before anything is asked.
+     *
+     * @param schema null or blank for none
+     * @throws DataException if it is none, saying what is wrong with it
+     */
+    public static void requireSchema(final String schema) {
+        parsed(schema);
     }
 
     private static ChatRequest chat(final CaptionRequest request, final String prompt,
@@ -97,9 +107,9 @@ public final class Captioning {
                 .boxes(ImageSize.of(request.images().get(0)), answer.resizedSizes().get(0));
     }
 
-    private static AnswerSchema schema(final CaptionRequest request) {
+    private static AnswerSchema parsed(final String schema) {
         try {
-            return request.schema() == null || request.schema().isBlank() ? null : AnswerSchema.parse(request.schema());
+            return schema == null || schema.isBlank() ? null : AnswerSchema.parse(schema);
         } catch (IllegalArgumentException e) {
             throw new DataException(e.getMessage(), e);
         }

@@ -10,6 +10,7 @@ import org.apache.nifi.flowfile.FlowFile;
 /** Names of the attributes that the processors write, and what they do to a file name. */
 final class StageAttributes {
     static final String MODEL = "qwenimage.model";
+    static final String MODEL_TYPE = "qwenimage.model.type";
     static final String MODEL_TRAINED = "qwenimage.model.trained";
     static final String PROMPT = "qwenimage.prompt";
     static final String NEGATIVE_PROMPT = "qwenimage.negative.prompt";
@@ -23,6 +24,15 @@ final class StageAttributes {
     static final String TRUE_CFG_SCALE = "qwenimage.true.cfg.scale";
     static final String SEED = "qwenimage.seed";
     static final String PICTURES = "qwenimage.pictures";
+    static final String ANSWER = "qwenimage.answer";
+    static final String ANSWER_TOKENS = "qwenimage.answer.tokens";
+    static final String ANSWER_FINISHED = "qwenimage.answer.finished";
+    static final String ANSWER_ATTEMPTS = "qwenimage.answer.attempts";
+    static final String BOXES = "qwenimage.boxes";
+    static final String BOXES_COUNT = "qwenimage.boxes.count";
+    static final String POINTS_COUNT = "qwenimage.points.count";
+    static final String LABEL = "qwenimage.label";
+    static final String BOX = "qwenimage.box";
     static final String ERROR = "qwenimage.error";
     static final String FRAGMENT_IDENTIFIER = "fragment.identifier";
     static final String FRAGMENT_INDEX = "fragment.index";
