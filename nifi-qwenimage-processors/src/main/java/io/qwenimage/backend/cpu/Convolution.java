@@ -10,7 +10,7 @@ import org.bytedeco.dnnl.memory;
 
 /**
  * Two-dimensional convolutions of channels-last pictures. Workers take bands of output rows, whose input rows lie
- * together in memory. With split arithmetic the picture is the sum of two BF16 pictures, as in {@link Linear}.
+ * together in memory. With split arithmetic a band is the sum of two BF16 bands, as in {@link Linear}.
  *
  * <p>Weights stay in memory as they are stored and are packed at each use: the layout that oneDNN wants depends on the
  * size of the picture, with another one it falls back to a kernel a thousand times slower, and packing takes a few
@@ -21,6 +21,9 @@ final class Convolution {
     private static final int BANDS_PER_WORKER = 4;
     private static final int CHUNK = 1 << 14;
     private static final int WEIGHT_SLOT = 1;
+    private static final int PARTS_SLOT = 2;
+    // Both parts of a band's input stay in a cache of 2 MiB.
+    private static final long ELEMENTS_OF_A_BAND = 1L << 19;
 
     private final WorkerPool workers;
     private final boolean split;
@@ -70,10 +73,8 @@ final class Convolution {
             final ConvolutionShape lead = band(whole, bands, bands.count / 2).plain();
             final long stored = widened(scratch, weight, dtype);
             final long packed = scratch.storage(packedBytes(lead), false).address();
-            final long source = dtype == DType.F32 ? x.address()
-                    : scratch.storage(2 * x.shape().elements() * Short.BYTES, false).address();
-            packAndSplit(lead, stored, packed, x, source);
-            final Picture picture = new Picture(whole, lead, source, x.shape().elements(), stored, packed,
+            workers.run(1, (worker, item) -> packing(worker, lead).run(worker, stored, packed));
+            final Picture picture = new Picture(whole, lead, x.address(), stored, packed,
                     bias == null ? 0 : bias.address(), residual == null ? 0 : residual.address(), result.address());
             workers.run(bands.count, (worker, item) -> runBand(worker, picture, bands, item));
         }
@@ -98,37 +99,26 @@ final class Convolution {
         return bytes[0];
     }
 
-    /** One worker packs the weights while the others split the picture. */
-    private void packAndSplit(final ConvolutionShape lead, final long stored, final long packed, final CpuTensor x,
-            final long parts) {
-        final long elements = x.shape().elements();
-        final int chunks = lead.kernel().dtype() == DType.F32 ? 0 : (int) ((elements + CHUNK - 1) / CHUNK);
-        workers.run(1 + chunks, (worker, item) -> {
-            if (item == 0) {
-                packing(worker, lead).run(worker, stored, packed);
-                return;
-            }
-            final long start = (item - 1L) * CHUNK;
-            Linear.split(worker, x.address(start), parts + start * Short.BYTES,
-                    parts + (elements + start) * Short.BYTES, (int) Math.min(CHUNK, elements - start));
-        });
-    }
-
     private static void runBand(final Worker worker, final Picture picture, final Bands bands, final int item) {
         final ConvolutionShape whole = picture.whole;
         final Kernel kernel = whole.kernel();
         final ConvolutionShape band = band(whole, bands, item);
         final long start = item * bands.height * kernel.stride() - whole.top();
-        final long source = picture.source
-                + Math.max(0, start) * whole.width() * kernel.in() * kernel.dtype().bytes();
+        final long source = picture.source + Math.max(0, start) * whole.width() * kernel.in() * Float.BYTES;
         final long place = item * bands.height * whole.outputWidth() * kernel.out() * Float.BYTES;
         if (kernel.dtype() == DType.F32) {
             execute(worker, band, picture, source, place);
             return;
         }
-        execute(worker, band.with(whole.bias(), false, false), picture, source, place);
-        execute(worker, band.with(false, true, whole.residual()), picture, source + picture.elements * Short.BYTES,
-                place);
+        final long elements = band.height() * band.width() * kernel.in();
+        final long upper = worker.scratch(PARTS_SLOT, 2 * elements * Short.BYTES);
+        final long lower = upper + elements * Short.BYTES;
+        for (long at = 0; at < elements; at += CHUNK) {
+            Linear.split(worker, source + at * Float.BYTES, upper + at * Short.BYTES, lower + at * Short.BYTES,
+                    (int) Math.min(CHUNK, elements - at));
+        }
+        execute(worker, band.with(whole.bias(), false, false), picture, upper, place);
+        execute(worker, band.with(false, true, whole.residual()), picture, lower, place);
     }
 
     private static void execute(final Worker worker, final ConvolutionShape band, final Picture picture,
@@ -157,8 +147,10 @@ final class Convolution {
 
     private Bands bands(final ConvolutionShape whole) {
         final long rows = whole.outputHeight();
-        final long wanted = Math.max(1, Math.min(rows / SMALLEST_BAND, (long) BANDS_PER_WORKER * workers.size()));
-        final long height = (rows + wanted - 1) / wanted;
+        final long inRow = whole.width() * whole.kernel().in() * whole.kernel().stride();
+        final long cached = ELEMENTS_OF_A_BAND / inRow;
+        final long shared = rows / ((long) BANDS_PER_WORKER * workers.size());
+        final long height = Math.clamp(Math.min(cached, shared), Math.min(SMALLEST_BAND, rows), rows);
         return new Bands((int) ((rows + height - 1) / height), height);
     }
 
@@ -195,7 +187,7 @@ final class Convolution {
     private record Bands(int count, long height) {
     }
 
-    private record Picture(ConvolutionShape whole, ConvolutionShape lead, long source, long elements, long stored,
-            long packed, long bias, long residual, long result) {
+    private record Picture(ConvolutionShape whole, ConvolutionShape lead, long source, long stored, long packed,
+            long bias, long residual, long result) {
     }
 }
