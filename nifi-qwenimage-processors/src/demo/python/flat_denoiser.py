@@ -6,6 +6,8 @@ import torch.nn.functional as F
 from diffusers import QwenImageTransformer2DModel
 from torch import nn
 
+from attention import attend
+
 CONFIG = {
     "patch_size": 2,
     "in_channels": 64,
@@ -57,7 +59,7 @@ class Block(nn.Module):
         t = self.txt.mod(silu_temb).float().unsqueeze(1).chunk(6, dim=-1)
         parts = zip(self.txt.heads(txt, t[0], t[1], txt_rope), self.img.heads(img, i[0], i[1], img_rope))
         q, k, v = (torch.cat(pair, dim=2) for pair in parts)
-        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
+        seen = attend(q, k, v, mask).transpose(1, 2).flatten(2)
         count = txt.shape[1]
         img = self.img.finish(img, seen[:, count:], i[2], i[3], i[4], i[5])
         return img, self.txt.finish(txt, seen[:, :count], t[2], t[3], t[4], t[5])

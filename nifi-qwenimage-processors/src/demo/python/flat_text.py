@@ -14,6 +14,7 @@ from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Q
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "test" / "python"))
 
+from attention import attend  # noqa: E402
 import tiny_models  # noqa: E402
 import tiny_tokenizer  # noqa: E402
 import training  # noqa: E402
@@ -109,7 +110,7 @@ class Layer(nn.Module):
         self.input_layernorm = RmsNorm(TEXT["hidden_size"])
         self.post_attention_layernorm = RmsNorm(TEXT["hidden_size"])
 
-    def forward(self, prefix, x, prefix_rope, rope, mask):
+    def forward(self, prefix, x, prefix_rope, rope, prefix_mask, mask):
         """prefix [1, 34, d] sees itself; x [n, LENGTH, d] sees the prefix and what comes before it."""
         pq, pk, pv = self.self_attn.heads(self.input_layernorm(prefix), prefix_rope)
         q, k, v = self.self_attn.heads(self.input_layernorm(x), rope)
@@ -117,8 +118,8 @@ class Layer(nn.Module):
         k, v = spread(pk, k), spread(pv, v)
         groups = TEXT["num_attention_heads"] // TEXT["num_key_value_heads"]
         wide = lambda y: y.repeat_interleave(groups, dim=1)
-        seen = F.scaled_dot_product_attention(q, wide(k), wide(v), attn_mask=mask)
-        prefix_seen = F.scaled_dot_product_attention(pq, wide(pk), wide(pv), is_causal=True)
+        seen = attend(q, wide(k), wide(v), mask)
+        prefix_seen = attend(pq, wide(pk), wide(pv), prefix_mask)
         join = lambda y: self.self_attn.o_proj(y.transpose(1, 2).flatten(2))
         x, prefix = x + join(seen), prefix + join(prefix_seen)
         return prefix + self.mlp(self.post_attention_layernorm(prefix)), x + self.mlp(self.post_attention_layernorm(x))
@@ -140,23 +141,24 @@ class FlatText(nn.Module):
         frequencies = 1e6 ** (-torch.arange(0, HEAD_DIM, 2) / HEAD_DIM)
         angles = torch.outer(torch.arange(len(prefix) + LENGTH), frequencies).repeat(1, 2)
         self.register_buffer("rope", torch.stack([angles.cos(), angles.sin()]), persistent=False)
-        causal = torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril()
-        mask = torch.cat([torch.ones(LENGTH, len(prefix), dtype=torch.bool), causal], dim=1)
-        self.register_buffer("mask", mask, persistent=False)
+        causal = torch.ones(len(prefix) + LENGTH, len(prefix) + LENGTH, dtype=torch.bool).tril()
+        self.register_buffer("mask", causal, persistent=False)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """[n, LENGTH] ids to [n, LENGTH, hidden] states after the last norm, the template's prefix dropped."""
         prefix, x = self.embed_tokens(self.prefix).unsqueeze(0), self.embed_tokens(ids)
         count = self.prefix.shape[0]
         for layer in self.layers:
-            prefix, x = layer(prefix, x, self.rope[:, :count], self.rope[:, count:], self.mask)
+            ropes = self.rope[:, :count], self.rope[:, count:]
+            prefix, x = layer(prefix, x, *ropes, self.mask[:count, :count], self.mask[count:])
         return self.norm(x)
 
 
 def rotate(x: torch.Tensor, rope: torch.Tensor) -> torch.Tensor:
     """Rotary embedding by halves. x [n, heads, tokens, head_dim]; rope [2, tokens, head_dim] cosines and sines."""
     a, b = x.chunk(2, dim=-1)
-    return (x * rope[0] + torch.cat([-b, a], dim=-1) * rope[1]).to(x.dtype)
+    turn = rope.to(x.dtype)
+    return x * turn[0] + torch.cat([-b, a], dim=-1) * turn[1]
 
 
 def export(flat: FlatText, real: Qwen2_5_VLForConditionalGeneration) -> None:

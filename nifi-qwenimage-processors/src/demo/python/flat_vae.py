@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKLQwenImage
 from torch import nn
 
+from attention import attend
+
 CONFIG = {
     "base_dim": 8,
     "z_dim": 16,
@@ -54,7 +56,7 @@ class AttentionBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         n, c, h, w = x.shape
         q, k, v = self.to_qkv(self.norm(x)).reshape(n, 1, 3 * c, h * w).transpose(2, 3).contiguous().chunk(3, dim=-1)
-        y = F.scaled_dot_product_attention(q, k, v).squeeze(1).transpose(1, 2).reshape(n, c, h, w)
+        y = attend(q, k, v).squeeze(1).transpose(1, 2).reshape(n, c, h, w)
         return self.proj(y) + x
 
 
@@ -162,10 +164,10 @@ class FlatVae(nn.Module):
         return self.decoder(z)
 
 
-def export(flat: FlatVae) -> AutoencoderKLQwenImage:
-    """The real class with the same weights: last taps learned, the others zero, latents of mean 0 and deviation 1."""
+def export(flat: FlatVae, mean: list[float], std: list[float]) -> AutoencoderKLQwenImage:
+    """The real class with the same weights: last taps learned, the others zero. `mean` and `std` are of its latents."""
     z = flat.config["z_dim"]
-    real = AutoencoderKLQwenImage(**flat.config, latents_mean=[0.0] * z, latents_std=[1.0] * z)
+    real = AutoencoderKLQwenImage(**flat.config, latents_mean=mean, latents_std=std)
     learned = {name: value.float() for name, value in flat.state_dict().items() if not name.startswith("normal.")}
     state = real.state_dict()
     for name, target in state.items():

@@ -82,7 +82,8 @@ def pack_transformer(folder: Path) -> None:
 
 
 def pack_vae(folder: Path) -> None:
-    real = flat_vae.export(encode_scenes.load_vae())
+    mean, std = ([round(value, 4) for value in part.flatten().tolist()] for part in encode_scenes.statistics())
+    real = flat_vae.export(encode_scenes.load_vae(), mean, std)
     config = {"_class_name": "AutoencoderKLQwenImage", "_diffusers_version": "0.34.0.dev0"} | flat_vae.CONFIG
     config |= {"latents_mean": real.config.latents_mean, "latents_std": real.config.latents_std}
     write(folder, config, "config.json", real.state_dict(), "diffusion_pytorch_model")

@@ -47,7 +47,7 @@ class FlatTest(unittest.TestCase):
         for _ in range(3):
             flat.encode(x)
         flat.eval()
-        real = flat_vae.export(flat)
+        real = flat_vae.export(flat, [0.0] * 16, [1.0] * 16)
         latents = real.encode(x.unsqueeze(2)).latent_dist.mode()
         self.close(flat.encode(x), latents.squeeze(2))
         decoded = real.decode(latents, return_dict=False)[0].squeeze(2)

@@ -97,6 +97,8 @@ def main() -> None:
     torch.manual_seed(arguments.seed)
     model = flat_denoiser.FlatDenoiser()
     average = training.Average(model, 0.998)
+    for block in model.blocks:
+        block.compile()  # one compilation serves all blocks
     both = optimizers(model, arguments.rate)
     step = 0
     if (state := training.load(STATE)) is not None:
@@ -109,8 +111,7 @@ def main() -> None:
     noise_generator = torch.Generator().manual_seed(arguments.seed * 1_000_003 + step)
     teller = Teller(generator, arguments.dropped)
     scenes, latents = encode_scenes.load()
-    compiled = torch.compile(loss)
-    started, total, order = time.time(), 0.0, np.empty(0, dtype=np.int64)
+    total, order = 0.0, np.empty(0, dtype=np.int64)
     while step < arguments.steps:
         training.rest()
         if len(order) < arguments.batch:
@@ -121,7 +122,7 @@ def main() -> None:
         text, lengths = teller(scenes[rows])
         x = flat_denoiser.pack(latents[torch.from_numpy(rows)].float())
         noise = torch.randn(x.shape, generator=noise_generator)
-        value = compiled(model, x, noise, draw_sigmas(len(x), noise_generator, arguments.shift), text, lengths)
+        value = loss(model, x, noise, draw_sigmas(len(x), noise_generator, arguments.shift), text, lengths)
         value.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in both:
@@ -131,7 +132,7 @@ def main() -> None:
         step += 1
         total += value.item()
         if step % 100 == 0:
-            training.log("denoiser", f"step {step} loss {total / 100:.4f} seconds {time.time() - started:.0f}")
+            training.log("denoiser", f"step {step} loss {total / 100:.4f} processor seconds {time.process_time():.0f}")
             total = 0.0
         if step % arguments.every == 0 or step == arguments.steps:
             states = {"model": model.state_dict(), "average": average.module.state_dict(), "step": step}
@@ -141,7 +142,7 @@ def main() -> None:
 
 @torch.no_grad()
 def draw(model: nn.Module, teller: Teller, sentences: list[str], seed: int, steps=STEPS, scale=SCALE) -> torch.Tensor:
-    """Latents [n, 16, 16, 16] by the scheduler's own steps, guided against the empty prompt."""
+    """Normalised latents [n, 16, 16, 16] by the scheduler's own steps, guided against the empty prompt."""
     scheduler = FlowMatchEulerDiscreteScheduler(
         use_dynamic_shifting=True, base_shift=0.5, max_shift=0.9, base_image_seq_len=256, max_image_seq_len=8192,
         shift_terminal=0.02,
@@ -163,7 +164,9 @@ def draw(model: nn.Module, teller: Teller, sentences: list[str], seed: int, step
 
 
 @torch.no_grad()
-def pictures(latents: torch.Tensor, vae) -> np.ndarray:
+def pictures(latents: torch.Tensor, vae: nn.Module) -> np.ndarray:
+    mean, std = encode_scenes.statistics()
+    latents = latents * std + mean
     with torch.autocast("cpu", torch.bfloat16):
         return np.concatenate([world.to_bytes(vae.decode(part).float()) for part in latents.split(32)])
 

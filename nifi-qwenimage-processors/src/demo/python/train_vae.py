@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--window", type=int, default=48)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--noise", type=float, default=0.5, help="strongest noise on the latents")
+    parser.add_argument("--decoder", action="store_true", help="train the decoder only: latents stay what they are")
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -62,6 +63,11 @@ def main() -> None:
         optimizer.load_state_dict(state["optimizer"])
         step = state["step"]
     generator = np.random.default_rng([arguments.seed, step])
+    if arguments.decoder:
+        # The encoder becomes the averaged one, which is what encoded the scenes, and stays so.
+        model.encoder.load_state_dict(average.module.encoder.state_dict())
+        model.encoder.requires_grad_(False)
+        model.normal.eval()
     compiled = torch.compile(loss)
     started, total = time.time(), 0.0
     while step < arguments.steps and time.time() - started < 60 * arguments.minutes:
@@ -79,7 +85,7 @@ def main() -> None:
         step += 1
         total += value.item()
         if step % 100 == 0:
-            training.log("vae", f"step {step} loss {total / 100:.4f} seconds {time.time() - started:.0f}")
+            training.log("vae", f"step {step} loss {total / 100:.4f} processor seconds {time.process_time():.0f}")
             total = 0.0
         if step % 1000 == 0 or step == arguments.steps:
             training.log("vae", f"step {step} " + examine(average.module))

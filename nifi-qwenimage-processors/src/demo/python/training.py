@@ -5,8 +5,11 @@ import os
 import time
 from pathlib import Path
 
-import torch
-from torch import nn
+# One thread: networks this small gain nothing from more, and threads that wait for each other on a busy machine cost much.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
 
 # State lies outside the repository; a training that is started again goes on from it.
 ROOT = Path(os.environ.get("DEMO_TRAINING", Path.home() / "demo-training"))
