@@ -14,7 +14,8 @@ import org.junit.jupiter.api.extension.ParameterResolver;
  */
 final class RealNiFi implements ParameterResolver {
     private static final ExtensionContext.Namespace NAMESPACE = ExtensionContext.Namespace.create(RealNiFi.class);
-    private static final List<String> JAVA_OPTIONS = List.of("-Xmx1g");
+    /** Without the optimising compiler NiFi starts with half the work; here it lives too short for that to pay. */
+    private static final List<String> JAVA_OPTIONS = List.of("-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC");
 
     @Override
     public boolean supportsParameter(final ParameterContext parameter, final ExtensionContext context) {

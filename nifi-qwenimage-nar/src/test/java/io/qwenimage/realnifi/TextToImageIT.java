@@ -34,7 +34,7 @@ import org.w3c.dom.Node;
 @ExtendWith(RealNiFi.class)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class TextToImageIT {
-    private static final Duration LIMIT = Duration.ofMinutes(1);
+    private static final Duration LIMIT = Duration.ofMinutes(2);
     private static final String PNG_METADATA = "javax_imageio_png_1.0";
     private static final String STEPS_COUNTER = "Denoising Steps";
 
