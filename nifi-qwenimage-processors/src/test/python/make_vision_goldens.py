@@ -224,6 +224,10 @@ CASES = [
     ("qwen3-current-two-pictures", "qwen3vl-current-f32", ["kite-133x147.png", "cup-61x93.png"], "Which is larger?"),
 ]
 
+# The forward whose modules are recorded: text, picture, text, picture, text.
+BLOCK_PICTURES = ["wide-130x40.png", "dot-5x9.png"]
+BLOCK_TEXTS = ["Between ", " and “你好” ", ", which?"]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -367,7 +371,7 @@ def greedy(model, inputs) -> tuple[dict[str, torch.Tensor], float]:
 
 
 def check_case(name: str, model, inputs, record: dict[str, torch.Tensor]) -> None:
-    """The cache changed nothing, nothing exploded, and the answer is long."""
+    """The cache changed no token, and nothing exploded."""
     model.model.rope_deltas = None
     plain = record.get("token_ids_without_penalty", record["token_ids"])
     ids = torch.cat([inputs.input_ids, plain[None]], dim=1)
@@ -382,11 +386,6 @@ def check_case(name: str, model, inputs, record: dict[str, torch.Tensor]) -> Non
         f"{len(set(record['token_ids'].tolist()))} different"
     )
     assert all(torch.isfinite(tensor).all() for tensor in record.values())
-
-
-# Text, picture, text, picture, text: as positions need it.
-BLOCK_PICTURES = ["wide-130x40.png", "dot-5x9.png"]
-BLOCK_TEXTS = ["Between ", " and “你好” ", ", which?"]
 
 
 def write_blocks(model, processor, variant: VisionVariant, output: Path) -> None:
