@@ -34,7 +34,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     chance = random.Random(5)
     files = {}
-    for maker in (png, png_oddities, jpeg, jpeg_layouts, jpeg_separate_scans, jpeg_colours, jpeg_oddities, orientation, webp, gif, bmp):
+    for maker in (png, png_oddities, jpeg, jpeg_layouts, jpeg_separate_scans, jpeg_colours, jpeg_oddities, orientation, webp, gif, bmp, tiff):
         files.update(maker(chance))
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(arguments.output, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -419,6 +419,77 @@ def bmp_file(width: int, height: int, bits: int, compression: int, pixels: bytes
     return (struct.pack("<2sIHHI", b"BM", offset + len(pixels), 0, 0, offset)
             + struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(pixels), 0, 0, 0, 0)
             + tables + pixels)
+
+
+# ---------------------------------------------------------------- TIFF
+
+def tiff(chance: random.Random) -> dict:
+    files = {}
+    pictures = {
+        "1": lambda w, h: Image.fromarray(photo(chance, w, h)).convert("1"),
+        "L": lambda w, h: Image.fromarray(photo(chance, w, h, 1)[:, :, 0]),
+        "LA": lambda w, h: Image.fromarray(photo(chance, w, h, 2), "LA"),
+        "P": lambda w, h: Image.fromarray(photo(chance, w, h)).quantize(100),
+        "RGB": lambda w, h: Image.fromarray(photo(chance, w, h)),
+        "RGBA": lambda w, h: Image.fromarray(photo(chance, w, h, 4), "RGBA"),
+        "CMYK": lambda w, h: Image.fromarray(photo(chance, w, h, 4), "CMYK"),
+        "I16": lambda w, h: Image.fromarray(photo(chance, w, h, 1)[:, :, 0].astype(numpy.uint16) * 3),
+        "F": lambda w, h: Image.fromarray(photo(chance, w, h, 1)[:, :, 0].astype(numpy.float32) * 1.3 - 20.5),
+    }
+    for name, make in pictures.items():
+        for form in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"):
+            tags = {278: chance.randint(1, 20)}
+            if form in ("tiff_lzw", "tiff_adobe_deflate") and name not in ("1", "F") and chance.random() < 0.6:
+                tags[317] = 2
+            files[f"tiff-{name}-{form}.tif"] = saved(make(*size(chance, 60)), "TIFF", compression=form, tiffinfo=tags)
+    files["tiff-large-lzw.tif"] = saved(pictures["RGB"](120, 90), "TIFF", compression="tiff_lzw", tiffinfo={278: 90})
+    for number, order in enumerate("<><>"):
+        width, height = size(chance, 40)
+        for name, meaning, depths, extra in (
+                ("inverted-1", 0, [1], {}), ("inverted-8", 0, [8], {}), ("grey-2", 1, [2], {}), ("grey-4", 1, [4], {}),
+                ("grey-16", 1, [16], {}), ("rgb-16", 2, [16] * 3, {}), ("rgba-16", 2, [16] * 4, {338: [2]}),
+                ("rgbx", 2, [8] * 4, {338: [0]}), ("premultiplied", 2, [8] * 4, {338: [1]}), ("float", 1, [32], {339: [3]}),
+                ("palette-4", 3, [4], {320: [chance.randrange(65536) for _ in range(48)]}), ("inks", 5, [8] * 4, {})):
+            row = (width * sum(depths) + 7) // 8
+            pixels = chance.randbytes(row * height) if name != "float" else numpy.linspace(
+                -50, 400, width * height, dtype=order + "f4").tobytes()
+            files[f"tiff-{name}-{number}.tif"] = tiff_file(
+                order, width, height, meaning, depths, extra | {278: [height], 279: [len(pixels)]}, pixels)
+        planes = chance.randbytes(width * height * 3)
+        files[f"tiff-planes-{number}.tif"] = tiff_file(
+            order, width, height, 2, [8] * 3, {278: [height], 279: [width * height] * 3, 284: [2]}, planes,
+            [width * height * i for i in range(3)])
+        across, down = -(-width // 16), -(-height // 32)
+        files[f"tiff-tiles-{number}.tif"] = tiff_file(
+            order, width, height, 2, [8] * 3, {322: [16], 323: [32], 325: [16 * 32 * 3] * (across * down)},
+            chance.randbytes(16 * 32 * 3 * across * down), [16 * 32 * 3 * i for i in range(across * down)])
+    plain = files["tiff-RGB-raw.tif"]
+    files["tiff-cut.tif"] = plain[:8]
+    files["tiff-fax.tif"] = saved(pictures["1"](40, 30), "TIFF", compression="group4")
+    return files
+
+
+def tiff_file(order, width, height, meaning, depths, extra, pixels, starts=(0,)) -> bytes:
+    tags = {256: [width], 257: [height], 258: depths, 259: [1], 262: [meaning], 277: [len(depths)]} | extra
+    place = 324 if 322 in tags else 273
+    tags[place] = starts
+    directory = 8 + 2 + 12 * len(tags) + 4
+    tail = sum(4 * len(values) for values in tags.values() if len(values) > 1)
+    tags[place] = [directory + tail + start for start in starts]
+    entries, values_at, values_bytes = b"", directory, b""
+    for tag in sorted(tags):
+        values = tags[tag]
+        wide = tag in (273, 279, 324, 325)
+        packed = struct.pack(f"{order}{len(values)}{'I' if wide else 'H'}", *values)
+        entries += struct.pack(order + "HHI", tag, 4 if wide else 3, len(values))
+        if len(packed) > 4:
+            entries += struct.pack(order + "I", values_at + len(values_bytes))
+            values_bytes += packed
+        else:
+            entries += packed.ljust(4, b"\0")
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8)
+    content = head + struct.pack(order + "H", len(tags)) + entries + bytes(4) + values_bytes
+    return content.ljust(directory + tail, b"\0") + pixels
 
 
 if __name__ == "__main__":

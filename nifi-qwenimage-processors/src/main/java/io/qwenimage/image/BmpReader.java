@@ -83,7 +83,10 @@ final class BmpReader {
         if (!known) {
             throw file.unsupported(bits + " bits with compression " + compression);
         }
-        if (compression != RUNS_8 && compression != RUNS_4 && (long) height * rowBytes() > file.bytes().length) {
+        // Two bytes stand for a run of 255 pixels at most.
+        final long fewestBytes = compression == RUNS_8 || compression == RUNS_4 ? (long) width * height / 128
+                : (long) height * rowBytes();
+        if (fewestBytes > file.bytes().length) {
             throw file.truncated();
         }
     }
@@ -165,7 +168,7 @@ final class BmpReader {
         rgb[at + 2] = (byte) colour;
     }
 
-    /** Run-length codes: what they leave out has index 0. */
+    /** Run-length codes: what they step over has index 0. */
     private byte[] runs() {
         final byte[] indices = new byte[width * height];
         int x = 0;
@@ -181,6 +184,9 @@ final class BmpReader {
                 x = 0;
                 y++;
             } else if (value == 1) {
+                if (y < height - 1 || x < width) {
+                    throw file.truncated();
+                }
                 return indices;
             } else if (value == 2) {
                 x += file.uint8();

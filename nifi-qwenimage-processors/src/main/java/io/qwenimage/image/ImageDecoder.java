@@ -15,7 +15,7 @@ public final class ImageDecoder {
     public static final long MAXIMUM_PIXELS = 2L * (1024 * 1024 * 1024 / 4 / 3);
     /** Number of pixels that a {@link RgbImage} can hold. */
     private static final long ARRAY_PIXELS = (Integer.MAX_VALUE - 8) / 3;
-    private static final String ACCEPTED = "; accepted are PNG, JPEG, WebP, GIF and BMP: save it as one of these";
+    private static final String ACCEPTED = "; accepted are PNG, JPEG, WebP, GIF, BMP and TIFF: save it as one of these";
     private static final int SHOWN_BYTES = 8;
 
     private ImageDecoder() {
@@ -47,6 +47,8 @@ public final class ImageDecoder {
             picture = WebpReader.read(new ByteCursor("WebP", file), maximumPixels);
         } else if (start.startsWith("GIF87a") || start.startsWith("GIF89a")) {
             picture = GifReader.read(new ByteCursor("GIF", file), maximumPixels);
+        } else if (start.startsWith("II*\0") || start.startsWith("MM\0*")) {
+            picture = TiffReader.read(new ByteCursor("TIFF", file), maximumPixels);
         } else if (start.startsWith("BM")) {
             picture = BmpReader.read(new ByteCursor("BMP", file), maximumPixels);
         } else {
@@ -88,14 +90,13 @@ public final class ImageDecoder {
         }
     }
 
-
     private static String unknown(final ByteCursor start) {
         if (start.remaining() == 0) {
             return "the picture is empty (0 bytes)" + ACCEPTED;
         }
         final String format;
-        if (start.startsWith("II*\0") || start.startsWith("MM\0*")) {
-            format = "TIFF";
+        if (start.startsWith("II+\0") || start.startsWith("MM\0+")) {
+            format = "BigTIFF";
         } else if (start.startsWith("ftyp", 4)) {
             format = "HEIC, AVIF or a video";
         } else if (start.startsWith("%PDF")) {

@@ -69,7 +69,7 @@ enum JpegColours {
     }
 
     /** Light that an ink over black leaves; the product over 255 rounds as Pillow's does. */
-    private static int ink(final int ink, final int light) {
+    static int ink(final int ink, final int light) {
         final int product = ink * light + 128;
         return clamp(light - ((product >> 8) + product >> 8));
     }
