@@ -63,7 +63,7 @@ import org.apache.nifi.util.StopWatch;
 @SystemResourceConsideration(resource = SystemResource.CPU)
 @SystemResourceConsideration(resource = SystemResource.MEMORY, description = "A picture takes three bytes a pixel of the "
         + "Java heap; the model's weights stay in native memory while the model service keeps them")
-@SeeAlso(EncodeImage.class)
+@SeeAlso(Ground.class)
 public class Caption extends AbstractVisionProcessor {
     static final PropertyDescriptor QUESTION = new PropertyDescriptor.Builder()
             .name("Question")
