@@ -1,6 +1,7 @@
 package io.qwenimage.cli;
 
 import io.qwenimage.backend.ResourceExhaustedException;
+import io.qwenimage.image.ImageException;
 import io.qwenimage.pipeline.DataException;
 import io.qwenimage.weights.WeightException;
 import java.io.IOException;
@@ -42,6 +43,9 @@ public final class CommandLineInterface {
             final String... arguments) {
         final CommandLine commandLine = new CommandLine(new CommandLineInterface())
                 .addSubcommand(new GenerateCommand(engines))
+                .addSubcommand(new ChatCommand(engines))
+                .addSubcommand(new CaptionCommand(engines))
+                .addSubcommand(new GroundCommand(engines))
                 .addSubcommand(new TokenizeCommand())
                 .addSubcommand(new VerifyCommand(engines))
                 .addSubcommand(new BenchCommand(Bench::run));
@@ -80,6 +84,7 @@ public final class CommandLineInterface {
         final PrintWriter err = command.getErr();
         switch (failure) {
             case DataException e -> err.println(oneLine(e.getMessage()));
+            case ImageException e -> err.println(oneLine(e.getMessage()));
             case WeightException e -> err.println(oneLine(e.getMessage()));
             case ResourceExhaustedException e -> err.println(oneLine(e.getMessage()));
             case CommandException e -> err.println(oneLine(e.getMessage()));

@@ -2,6 +2,7 @@ package io.qwenimage.cli;
 
 import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.VerificationStep;
+import io.qwenimage.pipeline.VisionLanguagePipeline;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -16,6 +17,16 @@ interface EngineFactory {
      * @throws CommandException if there is no such device
      */
     QwenImagePipeline open(Path model, String device);
+
+    /**
+     * Opens a model that answers questions about pictures.
+     *
+     * @param model  folder of a Qwen-VL model, or of a Qwen-Image pipeline, whose text encoder answers
+     * @param device "cpu" or "cuda"
+     * @return the caller closes it, and with it everything that was opened for it
+     * @throws CommandException if there is no such device
+     */
+    VisionLanguagePipeline openVisionLanguage(Path model, String device);
 
     /**
      * What is found in a model's folder, check by check.

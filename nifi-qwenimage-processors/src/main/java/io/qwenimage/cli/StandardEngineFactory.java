@@ -4,8 +4,13 @@ import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.backend.cpu.CpuBackend;
 import io.qwenimage.backend.cpu.CpuOptions;
+import io.qwenimage.generation.SamplingSettings;
+import io.qwenimage.image.ImageSize;
 import io.qwenimage.image.RgbImage;
 import io.qwenimage.pipeline.Bundle;
+import io.qwenimage.pipeline.ChatAnswer;
+import io.qwenimage.pipeline.ChatObserver;
+import io.qwenimage.pipeline.ChatRequest;
 import io.qwenimage.pipeline.DemoModel;
 import io.qwenimage.pipeline.DenoiseRequest;
 import io.qwenimage.pipeline.FolderInspection;
@@ -13,9 +18,12 @@ import io.qwenimage.pipeline.ImageRequest;
 import io.qwenimage.pipeline.ModelCard;
 import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.StandardQwenImagePipeline;
+import io.qwenimage.pipeline.StandardVisionLanguagePipeline;
 import io.qwenimage.pipeline.StepListener;
 import io.qwenimage.pipeline.TextRequest;
 import io.qwenimage.pipeline.VerificationStep;
+import io.qwenimage.pipeline.VisionLanguageCard;
+import io.qwenimage.pipeline.VisionLanguagePipeline;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -23,12 +31,7 @@ import java.util.List;
 final class StandardEngineFactory implements EngineFactory {
     @Override
     public QwenImagePipeline open(final Path model, final String device) {
-        if (device.equals("cuda")) {
-            throw new CommandException("--device is cuda, but CUDA is not part of this build; use --device cpu");
-        }
-        if (!device.equals("cpu")) {
-            throw new CommandException("--device is " + device + "; accepted is cpu");
-        }
+        checkDevice(device);
         final Path folder = folder(model);
         final Backend backend = CpuBackend.open(CpuOptions.defaults());
         try {
@@ -42,6 +45,27 @@ final class StandardEngineFactory implements EngineFactory {
     @Override
     public List<VerificationStep> verify(final Path model) {
         return FolderInspection.inspect(folder(model), CpuOptions.defaults().memoryBudget());
+    }
+
+    @Override
+    public VisionLanguagePipeline openVisionLanguage(final Path model, final String device) {
+        checkDevice(device);
+        final Backend backend = CpuBackend.open(CpuOptions.defaults());
+        try {
+            return new OwningVisionLanguagePipeline(StandardVisionLanguagePipeline.open(model, backend), backend);
+        } catch (RuntimeException e) {
+            backend.close();
+            throw e;
+        }
+    }
+
+    private static void checkDevice(final String device) {
+        if (device.equals("cuda")) {
+            throw new CommandException("--device is cuda, but CUDA is not part of this build; use --device cpu");
+        }
+        if (!device.equals("cpu")) {
+            throw new CommandException("--device is " + device + "; accepted is cpu");
+        }
     }
 
     private static Path folder(final Path model) {
@@ -79,6 +103,37 @@ final class StandardEngineFactory implements EngineFactory {
         @Override
         public RgbImage decode(final Bundle bundle, final Cancellation cancellation) {
             return pipeline.decode(bundle, cancellation);
+        }
+
+        @Override
+        public void close() {
+            pipeline.close();
+            backend.close();
+        }
+    }
+
+    /** The same for a model that answers questions. */
+    private record OwningVisionLanguagePipeline(VisionLanguagePipeline pipeline, Backend backend)
+            implements VisionLanguagePipeline {
+        @Override
+        public VisionLanguageCard card() {
+            return pipeline.card();
+        }
+
+        @Override
+        public ImageSize resizedSize(final ImageSize original) {
+            return pipeline.resizedSize(original);
+        }
+
+        @Override
+        public SamplingSettings recommendedSampling() {
+            return pipeline.recommendedSampling();
+        }
+
+        @Override
+        public ChatAnswer chat(final ChatRequest request, final ChatObserver observer,
+                final Cancellation cancellation) {
+            return pipeline.chat(request, observer, cancellation);
         }
 
         @Override

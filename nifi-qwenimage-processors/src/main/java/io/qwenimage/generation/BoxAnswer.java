@@ -34,8 +34,8 @@ public record BoxAnswer(BoxConvention convention, List<Area> areas) {
     }
 
     /**
-     * Reads an answer in any of the conventions: tags, tokens, or JSON that may be fenced, surrounded by prose, cut off
-     * or misspelt. What cannot be read as a box is passed over.
+     * Reads an answer in any of the conventions: tags, tokens, JSON that may be fenced, surrounded by prose, cut off or
+     * misspelt, or points in XML. What cannot be read as a box is passed over.
      *
      * @param markedText the answer with its special tokens
      * @param modelType  {@code model_type} of the model that gave it: decides what numbers in JSON mean
@@ -49,6 +49,10 @@ public record BoxAnswer(BoxConvention convention, List<Area> areas) {
         final List<Area> written = JsonBoxes.read(markedText);
         if (!written.isEmpty()) {
             return new BoxAnswer(json, written);
+        }
+        final List<Area> points = TaggedBoxes.readPoints(markedText);
+        if (!points.isEmpty()) {
+            return new BoxAnswer(json, points);
         }
         return new BoxAnswer(json == BoxConvention.RESIZED_PIXELS ? json : BoxConvention.BOX_TOKENS,
                 TaggedBoxes.readBare(markedText));

@@ -6,7 +6,10 @@ import java.util.Locale;
 
 /** How a generation of the Qwen-VL family writes the coordinates of a box. */
 public enum BoxConvention {
-    /** {@code <ref>label</ref><box>(x1,y1),(x2,y2)</box>}, both axes 0 to 999: Qwen-VL. */
+    /**
+     * {@code <ref>label</ref><box>(x1,y1),(x2,y2)</box>}, both axes 0 to 999: Qwen-VL. Thousandths rounded down, as it
+     * was taught, so that n thousandths of a side lie between n and n + 1; n / 999 does for every n, borders included.
+     */
     REFERENCE_TAGS(999),
     /**
      * {@code <|object_ref_start|>label<|object_ref_end|><|box_start|>(x1,y1),(x2,y2)<|box_end|>}, both axes 0 to 1000:

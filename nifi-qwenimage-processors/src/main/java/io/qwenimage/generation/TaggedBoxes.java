@@ -1,11 +1,13 @@
 package io.qwenimage.generation;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Boxes between tags, as Qwen-VL and Qwen2-VL write them; the closing tag may be missing. */
+/** Boxes between tags, as Qwen-VL and Qwen2-VL write them; the closing tag may be missing. And points in XML. */
 final class TaggedBoxes {
     private static final int CORNERS = 4;
     private static final Pattern TAG = Pattern.compile(
@@ -14,6 +16,8 @@ final class TaggedBoxes {
     private static final String PAIR = "[(\\[]\\s*(-?\\d{1,12}(?:\\.\\d{1,12})?)\\s*,\\s*(-?\\d{1,12}(?:\\.\\d{1,12})?)"
             + "\\s*[)\\]]";
     private static final Pattern BARE = Pattern.compile(PAIR + "\\s*,?\\s*" + PAIR);
+    private static final Pattern POINTS = Pattern.compile("<points?\\s([^<>]{0,20000})>([^<]*)");
+    private static final Pattern ATTRIBUTE = Pattern.compile("([A-Za-z]{1,20})(\\d{0,5})\\s*=\\s*[\"']([^\"']*)[\"']");
     /** What stands between one box and the next label, apart from the label. */
     private static final Pattern AROUND_LABELS = Pattern.compile("^[\\s,.;:*-]+|[\\s,.;:*-]+$");
 
@@ -47,6 +51,25 @@ final class TaggedBoxes {
             }
         }
         return new BoxAnswer(convention, areas.stream().distinct().toList());
+    }
+
+    /** {@code <points x1="..." y1="..." x2="..." y2="..." alt="label">label</points>}, as Qwen2.5-VL may answer. */
+    static List<BoxAnswer.Area> readPoints(final String text) {
+        final List<BoxAnswer.Area> areas = new ArrayList<>();
+        final Matcher elements = POINTS.matcher(text);
+        while (elements.find()) {
+            final Map<String, String> attributes = new LinkedHashMap<>();
+            ATTRIBUTE.matcher(elements.group(1)).results().forEach(match ->
+                    attributes.putIfAbsent(match.group(1) + match.group(2), match.group(3).strip()));
+            final String label = attributes.getOrDefault("alt", elements.group(2).strip());
+            attributes.forEach((name, x) -> {
+                final String y = name.startsWith("x") ? attributes.get("y" + name.substring(1)) : null;
+                if (y != null && number(x).length == 1 && number(y).length == 1) {
+                    areas.add(BoxAnswer.Area.point(label, number(x)[0], number(y)[0]));
+                }
+            });
+        }
+        return areas.stream().distinct().toList();
     }
 
     /** Corners in parentheses after a label, which is what is left where special tokens were dropped. */

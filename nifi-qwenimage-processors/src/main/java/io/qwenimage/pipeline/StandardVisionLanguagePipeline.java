@@ -70,6 +70,11 @@ public final class StandardVisionLanguagePipeline implements VisionLanguagePipel
     }
 
     @Override
+    public SamplingSettings recommendedSampling() {
+        return generation.sampling();
+    }
+
+    @Override
     public ChatAnswer chat(final ChatRequest request, final ChatObserver observer, final Cancellation cancellation) {
         check(request);
         final Loaded engine = engine();

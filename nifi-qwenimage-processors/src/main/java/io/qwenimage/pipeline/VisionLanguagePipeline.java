@@ -1,6 +1,7 @@
 package io.qwenimage.pipeline;
 
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.generation.SamplingSettings;
 import io.qwenimage.image.ImageSize;
 
 /**
@@ -20,6 +21,11 @@ public interface VisionLanguagePipeline extends AutoCloseable {
      * @throws io.qwenimage.image.ImageException if the model cannot see a picture of that shape
      */
     ImageSize resizedSize(ImageSize original);
+
+    /** How the model's folder recommends to choose tokens; the best one each time if it recommends nothing. */
+    default SamplingSettings recommendedSampling() {
+        return SamplingSettings.GREEDY;
+    }
 
     /** Answers a question. */
     ChatAnswer chat(ChatRequest request, ChatObserver observer, Cancellation cancellation);

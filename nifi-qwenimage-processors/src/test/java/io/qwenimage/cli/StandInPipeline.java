@@ -7,9 +7,11 @@ import io.qwenimage.pipeline.DenoiseRequest;
 import io.qwenimage.pipeline.ImageRequest;
 import io.qwenimage.pipeline.ModelCard;
 import io.qwenimage.pipeline.QwenImagePipeline;
+import io.qwenimage.pipeline.ScriptedPipeline;
 import io.qwenimage.pipeline.StepListener;
 import io.qwenimage.pipeline.TextRequest;
 import io.qwenimage.pipeline.VerificationStep;
+import io.qwenimage.pipeline.VisionLanguagePipeline;
 import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import java.nio.file.Path;
@@ -28,6 +30,7 @@ final class StandInPipeline implements QwenImagePipeline, EngineFactory {
     DenoiseRequest request;
     RuntimeException decodingFailure;
     List<VerificationStep> findings;
+    ScriptedPipeline scripted;
     int opened;
     int closed;
 
@@ -37,6 +40,14 @@ final class StandInPipeline implements QwenImagePipeline, EngineFactory {
         model = folder;
         device = name;
         return this;
+    }
+
+    @Override
+    public VisionLanguagePipeline openVisionLanguage(final Path folder, final String name) {
+        opened++;
+        model = folder;
+        device = name;
+        return scripted;
     }
 
     @Override
