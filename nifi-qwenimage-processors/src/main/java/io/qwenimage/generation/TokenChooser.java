@@ -1,8 +1,8 @@
 package io.qwenimage.generation;
 
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.SplittableRandom;
-import java.util.stream.IntStream;
 
 /**
  * Chooses one token after the other. The order of the steps is that of transformers: repetition penalty, temperature,
@@ -48,8 +48,7 @@ public final class TokenChooser {
         for (int i = 0; i < scores.length; i++) {
             scores[i] = logits[i] / settings.temperature();
         }
-        final int[] order = IntStream.range(0, scores.length).boxed()
-                .sorted((a, b) -> Double.compare(scores[b], scores[a])).mapToInt(Integer::intValue).toArray();
+        final int[] order = bestFirst(logits);
         int kept = order.length;
         if (settings.topK() > 0 && settings.topK() < kept) {
             kept = settings.topK();
@@ -71,6 +70,19 @@ public final class TokenChooser {
         for (int token = seen.nextSetBit(0); token >= 0 && token < logits.length; token = seen.nextSetBit(token + 1)) {
             logits[token] = logits[token] > 0 ? logits[token] / penalty : logits[token] * penalty;
         }
+    }
+
+    /** Tokens by falling logit, equal ones by rising number; sorted as whole numbers, which a vocabulary needs. */
+    private static int[] bestFirst(final float[] logits) {
+        final long[] keys = new long[logits.length];
+        for (int i = 0; i < keys.length; i++) {
+            final int bits = Float.floatToIntBits(logits[i]);
+            // Flipped so that the order of the bits is that of the numbers, then turned round.
+            final int rising = bits >= 0 ? bits : bits ^ Integer.MAX_VALUE;
+            keys[i] = (long) ~rising << Integer.SIZE | i;
+        }
+        Arrays.sort(keys);
+        return Arrays.stream(keys).mapToInt(key -> (int) key).toArray();
     }
 
     /** The smallest set of best tokens that has the wanted probability, at least one token. */

@@ -14,7 +14,7 @@ class CommandLineInterfaceTest {
 
         assertEquals(2, run.status());
         assertEquals(1, run.err().lines().count(), run.err());
-        assertTrue(run.err().contains("generate, tokenize"), run.err());
+        assertTrue(run.err().contains("generate, chat, caption, ground, tokenize"), run.err());
     }
 
     @ParameterizedTest

@@ -1,0 +1,98 @@
+package io.qwenimage.pipeline;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.qwenimage.Tensors;
+import io.qwenimage.backend.Arena;
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.Backends;
+import io.qwenimage.backend.Cancellation;
+import io.qwenimage.model.ConfigFile;
+import io.qwenimage.model.vision.VisionGrid;
+import io.qwenimage.model.vision.VisionTower;
+import io.qwenimage.model.vl.VisionLanguageModel;
+import io.qwenimage.nn.ModuleScope;
+import io.qwenimage.tensor.HostTensor;
+import io.qwenimage.weights.Checkpoints;
+import io.qwenimage.weights.SafetensorsFile;
+import io.qwenimage.weights.WeightSource;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Tokens that come one by one from cached keys and values are those of a forward over everything, each time anew. */
+final class KeyValueCacheTest {
+    private static final Path CHATS = Path.of("src/test/resources/goldens-vision/chat");
+    private static final int TOKENS = 16;
+    /** Sums over the same numbers in another order. */
+    private static final double TOLERANCE = 1e-4;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"one-picture", "current-two-pictures", "qwen2-two-pictures", "qwen3-two-pictures",
+        "qwen3-no-picture"})
+    void theCacheChangesNoToken(final String name) {
+        final Path folder = CHATS.resolve(name);
+        final Path weights = folder.resolve(ConfigFile.read(folder.resolve("case.json")).stringAt("model"));
+        try (Backend backend = Backends.shipped().get(0).open();
+                WeightSource expected = SafetensorsFile.open(folder.resolve("expected.safetensors"));
+                WeightSource source = Checkpoints.open(weights);
+                Arena arena = backend.openArena("weights")) {
+            final VisionLanguageModel model = VisionLanguageLoader.load(
+                    ConfigFile.read(weights.resolve("config.json")), source,
+                    scope -> ModuleScope.of(backend, arena, scope));
+            compare(backend, model, expected);
+        }
+    }
+
+    private static void compare(final Backend backend, final VisionLanguageModel model, final WeightSource expected) {
+        int[] ids = ints(expected.tensor("input_ids"));
+        try (Arena arena = backend.openArena("cached")) {
+            final VisionLanguageModel.Conversation cached = model.converse(arena, ids.length + TOKENS);
+            HostTensor logits = begin(backend, arena, model, cached, ids, expected);
+            for (int i = 0; i < TOKENS; i++) {
+                final HostTensor anew = recomputed(backend, model, ids, expected);
+                Tensors.assertClose("logits of token " + i, anew, logits, TOLERANCE);
+                assertEquals(best(anew), best(logits), "token " + i);
+                ids = Arrays.copyOf(ids, ids.length + 1);
+                ids[ids.length - 1] = best(logits);
+                logits = cached.next(ids[ids.length - 1], Cancellation.NEVER);
+            }
+        }
+    }
+
+    private static HostTensor recomputed(final Backend backend, final VisionLanguageModel model, final int[] ids,
+            final WeightSource expected) {
+        try (Arena arena = backend.openArena("anew")) {
+            return begin(backend, arena, model, model.converse(arena, ids.length), ids, expected);
+        }
+    }
+
+    private static HostTensor begin(final Backend backend, final Arena arena, final VisionLanguageModel model,
+            final VisionLanguageModel.Conversation conversation, final int[] ids, final WeightSource expected) {
+        final List<VisionGrid> grids = grids(expected);
+        final VisionTower.Features features = grids.isEmpty() ? null : model.encode(arena,
+                expected.tensor("pixel_values"), grids, Cancellation.NEVER, VisionTower.BlockObserver.NONE);
+        return conversation.begin(ids, features, model.layout(ids, grids), Cancellation.NEVER);
+    }
+
+    private static List<VisionGrid> grids(final WeightSource expected) {
+        if (!expected.names().contains("image_grid_thw")) {
+            return List.of();
+        }
+        final int[] values = ints(expected.tensor("image_grid_thw"));
+        return IntStream.range(0, values.length / 3)
+                .mapToObj(i -> new VisionGrid(values[3 * i], values[3 * i + 1], values[3 * i + 2])).toList();
+    }
+
+    private static int best(final HostTensor logits) {
+        final float[] values = logits.toFloats();
+        return IntStream.range(0, values.length).reduce(0, (a, b) -> values[b] > values[a] ? b : a);
+    }
+
+    private static int[] ints(final HostTensor tensor) {
+        return Arrays.stream(tensor.toLongs()).mapToInt(Math::toIntExact).toArray();
+    }
+}
