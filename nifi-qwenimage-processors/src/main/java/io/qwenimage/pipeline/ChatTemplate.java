@@ -92,7 +92,7 @@ final class ChatTemplate {
     }
 
     /** Control tokens in a text are words of their own: what stands before and after is split apart from them. */
-    private static void literal(final IntStream.Builder ids, final Tokenizer tokenizer, final String text,
+    static void literal(final IntStream.Builder ids, final Tokenizer tokenizer, final String text,
             final Set<String> markup) {
         for (final String part : parts(text, tokenizer.specialTokens())) {
             if (markup.contains(part)) {

@@ -16,6 +16,8 @@ import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 import io.qwenimage.weights.WeightScope;
+import java.util.ArrayList;
+import java.util.List;
 
 /** From noise to latents, {@code QwenImagePipeline.__call__} of diffusers from its step 4 on. */
 final class Denoising implements StandardQwenImagePipeline.Stage {
@@ -36,20 +38,17 @@ final class Denoising implements StandardQwenImagePipeline.Stage {
      *
      * @param prompt   [n, d]
      * @param negative [m, d], or null for no guidance
+     * @param references what an edit begins with, each [c, h, w]; none for text to image
      * @param grid     patches of the picture
      * @return [c, h, w], F32
      */
-    HostTensor denoise(final HostTensor prompt, final HostTensor negative, final PatchGrid grid,
-            final DenoiseRequest request, final StepListener listener, final Cancellation cancellation) {
-        checkEmbeddings("prompt_embeds", prompt);
+    HostTensor denoise(final HostTensor prompt, final HostTensor negative, final List<HostTensor> references,
+            final PatchGrid grid, final DenoiseRequest request, final StepListener listener,
+            final Cancellation cancellation) {
         final Schedule schedule = schedule(request.steps(), grid.tokens());
         try (Arena arena = backend.openArena("denoising")) {
-            final TextContext conditional = context(arena, prompt, grid);
-            TextContext unconditional = null;
-            if (negative != null) {
-                checkEmbeddings("negative_prompt_embeds", negative);
-                unconditional = context(arena, negative, grid);
-            }
+            final Guidance guidance = guidance(arena, prompt, negative, references, grid,
+                    (float) request.trueCfgScale());
             Arena current = arena.open("noise");
             HostTensor packed = noise(grid, request.seed());
             Tensor latents = backend.uploadExact(current, packed); // [T, 4 c]
@@ -57,8 +56,7 @@ final class Denoising implements StandardQwenImagePipeline.Stage {
                 cancellation.check();
                 final Arena next = arena.open("latents after step " + step);
                 try (Arena scratch = next.open("denoising step " + step)) {
-                    latents = scratch.keep(step(scratch, latents, conditional, unconditional, schedule, step,
-                            (float) request.trueCfgScale(), cancellation));
+                    latents = scratch.keep(step(scratch, latents, guidance, schedule, step, cancellation));
                 }
                 current.close();
                 current = next;
@@ -83,19 +81,55 @@ final class Denoising implements StandardQwenImagePipeline.Stage {
         transformer.close();
     }
 
-    private Tensor step(final Arena arena, final Tensor latents, final TextContext conditional,
-            final TextContext unconditional, final Schedule schedule, final int step, final float trueCfgScale,
-            final Cancellation cancellation) {
-        final QwenImageTransformer2DModel model = transformer.model();
-        final float time = schedule.modelTime(step);
-        final Tensor positive = model.forward(arena, latents, time, conditional, cancellation, BlockObserver.NONE);
-        final Tensor negative = unconditional == null ? null
-                : model.forward(arena, latents, time, unconditional, cancellation, BlockObserver.NONE);
-        return backend.guidanceStep(arena, latents, positive, negative, trueCfgScale, schedule.delta(step));
+    /**
+     * What every step is guided by.
+     *
+     * @param references    packed, each [T, 4 c]
+     * @param unconditional null for no guidance
+     */
+    private record Guidance(List<Tensor> references, TextContext conditional, TextContext unconditional,
+            float trueCfgScale) {
     }
 
-    private TextContext context(final Arena arena, final HostTensor embeddings, final PatchGrid grid) {
-        return transformer.model().textContext(arena, backend.upload(arena, embeddings), grid);
+    private Guidance guidance(final Arena arena, final HostTensor prompt, final HostTensor negative,
+            final List<HostTensor> references, final PatchGrid grid, final float trueCfgScale) {
+        final List<Tensor> packed = new ArrayList<>();
+        final List<PatchGrid> grids = new ArrayList<>(List.of(grid));
+        for (final HostTensor reference : references) {
+            grids.add(grid("image_latents." + packed.size(), reference));
+            packed.add(backend.uploadExact(arena, PackedLatents.of(reference)));
+        }
+        return new Guidance(packed, context(arena, "prompt_embeds", prompt, grids),
+                negative == null ? null : context(arena, "negative_prompt_embeds", negative, grids), trueCfgScale);
+    }
+
+    private TextContext context(final Arena arena, final String name, final HostTensor embeddings,
+            final List<PatchGrid> grids) {
+        checkEmbeddings(name, embeddings);
+        return transformer.model().textContext(arena, backend.upload(arena, embeddings),
+                grids.toArray(new PatchGrid[0]));
+    }
+
+    private Tensor step(final Arena arena, final Tensor latents, final Guidance guidance, final Schedule schedule,
+            final int step, final Cancellation cancellation) {
+        final QwenImageTransformer2DModel model = transformer.model();
+        final float time = schedule.modelTime(step);
+        final Tensor pictures = withReferences(arena, latents, guidance.references()); // [L_image, 4 c]
+        final Tensor positive = model.forward(arena, pictures, time, guidance.conditional(), cancellation,
+                BlockObserver.NONE);
+        final Tensor negative = guidance.unconditional() == null ? null
+                : model.forward(arena, pictures, time, guidance.unconditional(), cancellation, BlockObserver.NONE);
+        return backend.guidanceStep(arena, latents, positive, negative, guidance.trueCfgScale(),
+                schedule.delta(step));
+    }
+
+    private Tensor withReferences(final Arena arena, final Tensor latents, final List<Tensor> references) {
+        if (references.isEmpty()) {
+            return latents;
+        }
+        final List<Tensor> all = new ArrayList<>(List.of(latents));
+        all.addAll(references);
+        return backend.concat(arena, all.toArray(new Tensor[0]));
     }
 
     /** Noise is drawn in the order [1, 1, c, h, w] and packed afterwards, as the reference does. */
@@ -106,6 +140,17 @@ final class Denoising implements StandardQwenImagePipeline.Stage {
         final float[] drawn = new TorchGenerator(seed).normal(channels * height * width);
         return HostTensor.ofFloats(Shape.of(grid.tokens(), 4L * channels),
                 LatentPacking.pack(drawn, channels, height, width));
+    }
+
+    /** The patches of latents from a bundle. */
+    private PatchGrid grid(final String name, final HostTensor latents) {
+        final Shape shape = latents.shape();
+        if (shape.rank() != 3 || shape.extent(0) != latentChannels() || shape.elements() == 0
+                || shape.extent(1) % 2 != 0 || shape.extent(2) % 2 != 0) {
+            throw new DataException("tensor " + name + " of the bundle has shape " + shape + " but this model takes ["
+                    + latentChannels() + ", even height, even width]; encode the picture with this model");
+        }
+        return new PatchGrid(shape.intExtent(1) / 2, shape.intExtent(2) / 2);
     }
 
     private HostTensor unpacked(final HostTensor packed, final PatchGrid grid) {

@@ -17,13 +17,18 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeMap;
 
-/** A folder in the layout of {@code Qwen/Qwen-Image}: one sub-folder a component, {@code model_index.json} above. */
+/**
+ * A folder in the layout of {@code Qwen/Qwen-Image} or {@code Qwen/Qwen-Image-Edit}: one sub-folder a component,
+ * {@code model_index.json} above.
+ */
 final class ModelFolder {
     static final String TEXT_ENCODER = "text_encoder";
     static final String TOKENIZER = "tokenizer";
     static final String TRANSFORMER = "transformer";
     static final String VAE = "vae";
     static final String SCHEDULER = "scheduler";
+    /** How pictures are prepared for the text encoder; only in folders that edit. */
+    static final String PROCESSOR = "processor";
     /** Our own file beside {@code model_index.json}: name, whether it is trained, recommended settings. */
     static final String RECOMMENDATIONS = "qwenimage.json";
 
@@ -35,15 +40,17 @@ final class ModelFolder {
     private static final int DEFAULT_LATENTS = 128;
 
     private final Path root;
+    private final PipelineKind kind;
 
-    private ModelFolder(final Path root) {
+    private ModelFolder(final Path root, final PipelineKind kind) {
         this.root = root;
+        this.kind = kind;
     }
 
     /**
      * Opens a folder; reads its index and nothing else.
      *
-     * @throws WeightException if there is no such folder or it is no text-to-image folder of Qwen-Image
+     * @throws WeightException if there is no such folder or it is none of a pipeline that is known
      */
     static ModelFolder open(final Path root) {
         if (!Files.isDirectory(root)) {
@@ -56,8 +63,12 @@ final class ModelFolder {
                     + "pipeline, such as a download of Qwen/Qwen-Image");
         }
         final ConfigFile config = ConfigFile.read(index);
-        config.choiceAt("_class_name", null, List.of("QwenImagePipeline"));
-        return new ModelFolder(root);
+        return new ModelFolder(root, PipelineKind.of(config.choiceAt("_class_name", null, PipelineKind.classNames())));
+    }
+
+    /** Which pipeline the folder is of. */
+    PipelineKind kind() {
+        return kind;
     }
 
     Path root() {
@@ -84,6 +95,19 @@ final class ModelFolder {
         return folder;
     }
 
+    /** The tokenizer's folder: the processor brings its own, which the reference takes where there are pictures. */
+    Path tokenizer() {
+        final Path processor = root.resolve(PROCESSOR);
+        final boolean own = Files.isRegularFile(processor.resolve("vocab.json"))
+                || Files.isRegularFile(processor.resolve("tokenizer.json"));
+        return kind.edits() && own ? processor : component(TOKENIZER);
+    }
+
+    /** Where the tokens of pictures stand; see {@link PicturePositions}. */
+    PicturePositions picturePositions() {
+        return PicturePositions.of(recommendations(), config(TEXT_ENCODER));
+    }
+
     /** A component's weights; the caller closes them. */
     WeightSource weights(final String component) {
         return Checkpoints.open(component(component));
@@ -93,15 +117,20 @@ final class ModelFolder {
     ModelCard card() {
         final int compression = QwenImageVaeConfig.read(config(VAE)).spatialCompression();
         final int defaultSize = DEFAULT_LATENTS * compression;
-        final Path file = root.resolve(RECOMMENDATIONS);
-        final ConfigFile own = Files.isRegularFile(file)
-                ? ConfigFile.read(file) : ConfigFile.parse(RECOMMENDATIONS, "{}".getBytes(StandardCharsets.UTF_8));
+        final ConfigFile own = recommendations();
         final ConfigFile recommended = own.has("recommended") ? own.sub("recommended") : own;
         return new ModelCard(id(), own.stringAt("display_name", root.toAbsolutePath().normalize().getFileName()
                 .toString()), own.booleanAt("trained", true), 2 * compression,
                 recommended.countAt("width", defaultSize), recommended.countAt("height", defaultSize),
                 recommended.countAt("num_inference_steps", 50), recommended.doubleAt("true_cfg_scale", 4),
-                recommended.stringAt("negative_prompt", null));
+                recommended.stringAt("negative_prompt", null),
+                kind.maximumPictures());
+    }
+
+    private ConfigFile recommendations() {
+        final Path file = root.resolve(RECOMMENDATIONS);
+        return Files.isRegularFile(file)
+                ? ConfigFile.read(file) : ConfigFile.parse(RECOMMENDATIONS, "{}".getBytes(StandardCharsets.UTF_8));
     }
 
     /**
@@ -111,6 +140,9 @@ final class ModelFolder {
     private String id() {
         try {
             final MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            if (kind.edits()) { // the kinds of edits share weights of the same form
+                digest.update(kind.className().getBytes(StandardCharsets.UTF_8));
+            }
             for (final String component : WEIGHTED) {
                 digest.update(Files.readAllBytes(component(component).resolve("config.json")));
                 try (WeightSource source = weights(component)) {

@@ -2,15 +2,21 @@ package io.qwenimage.pipeline;
 
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.image.ImageSize;
 import io.qwenimage.image.RgbImage;
 import io.qwenimage.model.qwenimage.PatchGrid;
 import io.qwenimage.tensor.HostTensor;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
-/** Text to image with the networks of a model folder; a stage's networks are loaded when it is first asked for. */
+/**
+ * Text to image, and editing, with the networks of a model folder; those of a stage are loaded when it is first asked
+ * for.
+ */
 public final class StandardQwenImagePipeline implements QwenImagePipeline {
     /** Longest side in pixels; far beyond what any published model was trained for. */
     public static final int MAXIMUM_SIZE = 8192;
@@ -25,13 +31,18 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
     private static final String LATENTS = "latents";
 
     private final ModelCard card;
+    private final PipelineKind kind;
+    private final OnDemand<ImageEncoding> imageEncoding;
     private final OnDemand<TextEncoding> textEncoding;
     private final OnDemand<Denoising> denoising;
     private final OnDemand<Decoding> decoding;
 
-    private StandardQwenImagePipeline(final ModelFolder folder, final Backend backend) {
+    private StandardQwenImagePipeline(final ModelFolder folder, final Backend backend,
+            final PicturePositions positions) {
         card = folder.card();
-        textEncoding = new OnDemand<>(() -> new TextEncoding(folder, backend));
+        kind = folder.kind();
+        imageEncoding = new OnDemand<>(() -> new ImageEncoding(folder, backend));
+        textEncoding = new OnDemand<>(() -> new TextEncoding(folder, backend, positions));
         denoising = new OnDemand<>(() -> new Denoising(folder, backend));
         decoding = new OnDemand<>(() -> new Decoding(folder, backend));
     }
@@ -39,12 +50,18 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
     /**
      * Opens a model folder; reads its configuration, no weights.
      *
-     * @param folder  in the layout of {@code Qwen/Qwen-Image}
+     * @param folder  in the layout of {@code Qwen/Qwen-Image} or {@code Qwen/Qwen-Image-Edit}
      * @param backend outlives the pipeline; not closed by it
      * @throws io.qwenimage.weights.WeightException if the folder is incomplete or of another kind
      */
     public static StandardQwenImagePipeline open(final Path folder, final Backend backend) {
-        return new StandardQwenImagePipeline(ModelFolder.open(folder), backend);
+        final ModelFolder opened = ModelFolder.open(folder);
+        return new StandardQwenImagePipeline(opened, backend, opened.picturePositions());
+    }
+
+    /** As {@link #open(Path, Backend)}, whatever the folder says of the positions of pictures. */
+    static StandardQwenImagePipeline open(final Path folder, final Backend backend, final PicturePositions positions) {
+        return new StandardQwenImagePipeline(ModelFolder.open(folder), backend, positions);
     }
 
     @Override
@@ -54,41 +71,57 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
 
     @Override
     public Bundle encodeImage(final ImageRequest request, final Cancellation cancellation) {
-        throw new DataException(card.displayName() + " makes pictures from text alone but " + request.images().size()
-                + " pictures are given; use a model that edits, such as Qwen-Image-Edit, or give no pictures");
+        if (!kind.edits()) {
+            throw new DataException(card.displayName() + " makes pictures from text alone but the number of pictures "
+                    + "is " + request.images().size() + "; use a model that edits, such as Qwen-Image-Edit, or give "
+                    + "no pictures");
+        }
+        EditPictures.checkCount(request.images().size(), kind.maximumPictures());
+        final List<ImageSize> sizes = request.images().stream().map(ImageSize::of).toList();
+        final ImageSize output = kind.outputSize(sizes);
+        return imageEncoding.get().encode(request.images(), cancellation).toBundle(card.id(), sizes, output);
     }
 
     @Override
-    public Bundle encodeText(final Bundle pictures, final TextRequest request, final Cancellation cancellation) {
-        checkModel(pictures);
-        return pictures.with(encodeText(request, cancellation).tensors(), Map.of());
+    public Bundle encodeText(final Bundle bundle, final TextRequest request, final Cancellation cancellation) {
+        Prompts.check(request);
+        checkModel(bundle);
+        if (!kind.edits()) {
+            return bundle.with(encodeText(request, cancellation).tensors(), Map.of());
+        }
+        final EditPictures pictures = EditPictures.of(bundle, kind.maximumPictures());
+        final TextEncoding stage = textEncoding.get();
+        return bundle.with(embeddings(request, prompt -> stage.encode(prompt, pictures, cancellation)), Map.of());
     }
 
     @Override
     public Bundle encodeText(final TextRequest request, final Cancellation cancellation) {
         Prompts.check(request);
-        final TextEncoding stage = textEncoding.get();
-        final Map<String, HostTensor> tensors = new LinkedHashMap<>();
-        tensors.put(PROMPT_EMBEDS, stage.encode(request.prompt(), request.maxSequenceLength(), cancellation));
-        if (request.negativePrompt() != null) {
-            tensors.put(NEGATIVE_PROMPT_EMBEDS,
-                    stage.encode(request.negativePrompt(), request.maxSequenceLength(), cancellation));
+        if (kind.edits()) {
+            throw new DataException(card.displayName() + " edits pictures but the number of pictures is 0; give 1 to "
+                    + kind.maximumPictures() + ", through EncodeImage before the prompt");
         }
-        return new Bundle(tensors, Map.of(Bundle.FORMAT_KEY, Bundle.FORMAT, Bundle.MODEL_KEY, card.id()));
+        final TextEncoding stage = textEncoding.get();
+        return new Bundle(embeddings(request,
+                prompt -> stage.encode(prompt, request.maxSequenceLength(), cancellation)),
+                Map.of(Bundle.FORMAT_KEY, Bundle.FORMAT, Bundle.MODEL_KEY, card.id()));
     }
 
     @Override
     public Bundle denoise(final Bundle bundle, final DenoiseRequest asked, final StepListener listener,
             final Cancellation cancellation) {
         checkModel(bundle);
-        final DenoiseRequest request = sized(asked);
+        final List<HostTensor> references = kind.edits()
+                ? EditPictures.of(bundle, kind.maximumPictures()).latents() : List.of();
+        final DenoiseRequest request = kind.edits() ? EditPictures.sized(asked, bundle) : sized(asked);
         check(request);
         final HostTensor prompt = bundle.tensor(PROMPT_EMBEDS);
         final boolean guided = request.trueCfgScale() > 1 && bundle.has(NEGATIVE_PROMPT_EMBEDS);
         final HostTensor negative = guided ? bundle.tensor(NEGATIVE_PROMPT_EMBEDS) : null;
         final PatchGrid grid = new PatchGrid(request.height() / card.sizeMultiple(),
                 request.width() / card.sizeMultiple());
-        final HostTensor latents = denoising.get().denoise(prompt, negative, grid, request, listener, cancellation);
+        final HostTensor latents = denoising.get().denoise(prompt, negative, references, grid, request, listener,
+                cancellation);
         return bundle.with(Map.of(LATENTS, latents), Map.of(
                 "width", Integer.toString(grid.columns() * card.sizeMultiple()),
                 "height", Integer.toString(grid.rows() * card.sizeMultiple()),
@@ -105,9 +138,20 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
 
     @Override
     public void close() {
+        imageEncoding.close();
         textEncoding.close();
         denoising.close();
         decoding.close();
+    }
+
+    private static Map<String, HostTensor> embeddings(final TextRequest request,
+            final Function<String, HostTensor> encoder) {
+        final Map<String, HostTensor> tensors = new LinkedHashMap<>();
+        tensors.put(PROMPT_EMBEDS, encoder.apply(request.prompt()));
+        if (request.negativePrompt() != null) {
+            tensors.put(NEGATIVE_PROMPT_EMBEDS, encoder.apply(request.negativePrompt()));
+        }
+        return tensors;
     }
 
     private void checkModel(final Bundle bundle) {

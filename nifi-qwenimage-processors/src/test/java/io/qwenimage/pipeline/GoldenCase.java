@@ -2,6 +2,8 @@ package io.qwenimage.pipeline;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.qwenimage.image.ImageDecoder;
+import io.qwenimage.image.RgbImage;
 import io.qwenimage.weights.SafetensorsFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -67,8 +69,18 @@ record GoldenCase(Path folder, JsonNode json) {
                 json.path("max_sequence_length").asInt(REFERENCE_SEQUENCE_LENGTH));
     }
 
+    /** The pictures, in order. */
+    List<RgbImage> images() throws IOException {
+        final List<RgbImage> images = new ArrayList<>();
+        for (final JsonNode name : json.required("images")) {
+            images.add(ImageDecoder.read(Files.readAllBytes(folder.resolve(name.textValue()))));
+        }
+        return images;
+    }
+
     DenoiseRequest denoise() {
-        return new DenoiseRequest(json.required("width").intValue(), json.required("height").intValue(), steps(),
+        return new DenoiseRequest(json.path("width").asInt(DenoiseRequest.AUTOMATIC),
+                json.path("height").asInt(DenoiseRequest.AUTOMATIC), steps(),
                 json.required("true_cfg_scale").doubleValue(), json.required("seed").bigIntegerValue().longValue());
     }
 

@@ -13,9 +13,10 @@ import io.qwenimage.model.ConfigFile;
  * @param numAttentionHeads heads
  * @param jointAttentionDim width of the prompt's embeddings
  * @param axesDimsRope      how a head's elements are shared between frame, row and column
+ * @param zeroCondT         whether tokens of reference pictures stand at time 0, free of noise
  */
 public record QwenImageConfig(int patchSize, int inChannels, int outChannels, int numLayers, int attentionHeadDim,
-        int numAttentionHeads, int jointAttentionDim, int[] axesDimsRope) {
+        int numAttentionHeads, int jointAttentionDim, int[] axesDimsRope, boolean zeroCondT) {
     /** Epsilon of all norms; a constant of the architecture, no key of its config. */
     static final float NORM_EPS = 1e-6f;
 
@@ -35,7 +36,8 @@ public record QwenImageConfig(int patchSize, int inChannels, int outChannels, in
                 config.countAt("attention_head_dim", 128),
                 config.countAt("num_attention_heads", 24),
                 config.countAt("joint_attention_dim", 3584),
-                config.intsAt("axes_dims_rope", 16, 56, 56));
+                config.intsAt("axes_dims_rope", 16, 56, 56),
+                config.booleanAt("zero_cond_t", false));
         result.check(config);
         return result;
     }
@@ -51,9 +53,9 @@ public record QwenImageConfig(int patchSize, int inChannels, int outChannels, in
     }
 
     private void check(final ConfigFile config) {
-        for (final String flag : new String[] {"guidance_embeds", "zero_cond_t", "use_additional_t_cond",
-            "use_layer3d_rope"}) {
-            config.require(flag, !config.booleanAt(flag, false), "false: text to image needs none of this");
+        for (final String flag : new String[] {"guidance_embeds", "use_additional_t_cond", "use_layer3d_rope"}) {
+            config.require(flag, !config.booleanAt(flag, false),
+                    "false: neither text to image nor editing needs this");
         }
         config.require("patch_size", patchSize == 2, "2");
         config.require("attention_head_dim", attentionHeadDim % 2 == 0, "an even number");

@@ -5,6 +5,7 @@ import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.model.qwenimage.QwenImageTransformerBlock.Streams;
+import io.qwenimage.model.qwenimage.QwenImageTransformerBlock.Times;
 import io.qwenimage.nn.Linear;
 import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.nn.RmsNorm;
@@ -13,6 +14,7 @@ import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** The denoiser: predicts the velocity of packed latents, {@code QwenImageTransformer2DModel} of diffusers. */
@@ -54,8 +56,15 @@ public final class QwenImageTransformer2DModel {
         return config;
     }
 
-    /** What the prompt contributes to every step: made once, used until its arena closes. */
-    public record TextContext(Tensor embeddings, JointRope rope) {
+    /**
+     * What the prompt contributes to every step: made once, used until its arena closes.
+     *
+     * @param embeddings  [L_text, D]
+     * @param rope        of all tokens
+     * @param targetRows  tokens of the picture to be made, which come first
+     * @param pictureRows tokens of all pictures
+     */
+    public record TextContext(Tensor embeddings, JointRope rope, long targetRows, long pictureRows) {
     }
 
     /**
@@ -63,14 +72,16 @@ public final class QwenImageTransformer2DModel {
      *
      * @param arena      the owner of the result
      * @param embeddings [L_text, joint_attention_dim]
-     * @param grid       of the picture to be made
+     * @param grids      of the picture to be made, and of the references after it
      */
-    public TextContext textContext(final Arena arena, final Tensor embeddings, final PatchGrid grid) {
+    public TextContext textContext(final Arena arena, final Tensor embeddings, final PatchGrid... grids) {
         final int length = embeddings.shape().intExtent(0);
-        final JointRope rope = posEmbed.tables(backend, arena, new PatchGrid[] {grid}, length);
+        final JointRope rope = posEmbed.tables(backend, arena, grids, length);
+        final int pictureRows = Arrays.stream(grids).mapToInt(PatchGrid::tokens).sum();
         try (Arena scratch = arena.open("text projection")) {
             final Tensor normed = txtNorm.forward(scratch, embeddings); // [L_text, joint_attention_dim]
-            return new TextContext(scratch.keep(txtIn.forward(scratch, normed)), rope); // [L_text, D]
+            return new TextContext(scratch.keep(txtIn.forward(scratch, normed)), rope, grids[0].tokens(),
+                    pictureRows); // [L_text, D]
         }
     }
 
@@ -78,10 +89,10 @@ public final class QwenImageTransformer2DModel {
      * Predicts the velocity.
      *
      * @param arena    the owner of the result
-     * @param latents  [L_image, in_channels], packed
+     * @param latents  [L_image, in_channels], packed: the target's, then the references'
      * @param timestep sigma, from 1 (noise) to 0
      * @param observer hears both streams after every block
-     * @return [L_image, patch_size^2 out_channels]
+     * @return [L_target, patch_size^2 out_channels]
      */
     public Tensor forward(final Arena arena, final Tensor latents, final float timestep, final TextContext context,
             final Cancellation cancellation, final BlockObserver observer) {
@@ -89,6 +100,7 @@ public final class QwenImageTransformer2DModel {
             final Tensor temb = timestepEmbedding(scratch, timestep); // [1, D]
             final Tensor activated = backend.activate(scratch, temb, Activation.SILU);
             observer.onBlock("time_text_embed", temb, null);
+            final Times times = times(scratch, activated, context);
 
             // The streams outlive the block that made them by one block only.
             Arena current = scratch.open("latent projection");
@@ -97,14 +109,15 @@ public final class QwenImageTransformer2DModel {
                 cancellation.check();
                 final Arena next = scratch.open("streams after block " + i);
                 try (Arena block = next.open("transformer block " + i)) {
-                    final Streams out = transformerBlocks.get(i).forward(block, streams, activated, context.rope());
+                    final Streams out = transformerBlocks.get(i).forward(block, streams, times, context.rope());
                     streams = new Streams(block.keep(out.image()), block.keep(out.text()));
                 }
                 current.close();
                 current = next;
                 observer.onBlock("transformer_blocks." + i, streams.image(), streams.text());
             }
-            return scratch.keep(projected(scratch, streams.image(), activated));
+            final Tensor target = backend.slice(streams.image(), 0, Shape.of(context.targetRows(), config.innerDim()));
+            return scratch.keep(projected(scratch, target, activated)); // [L_target, patch_size^2 out_channels]
         }
     }
 
@@ -123,7 +136,9 @@ public final class QwenImageTransformer2DModel {
             final Tensor temb, final PatchGrid grid, final BlockObserver observer) {
         final JointRope rope = posEmbed.tables(backend, arena, new PatchGrid[] {grid}, text.shape().intExtent(0));
         final Tensor activated = backend.activate(arena, temb, Activation.SILU);
-        final Streams out = transformerBlocks.get(index).forward(arena, new Streams(image, text), activated, rope);
+        final Times times = new Times(List.of(new TimeSpan(grid.tokens(), activated)),
+                List.of(new TimeSpan(text.shape().extent(0), activated)));
+        final Streams out = transformerBlocks.get(index).forward(arena, new Streams(image, text), times, rope);
         observer.onBlock("transformer_blocks." + index, out.image(), out.text());
     }
 
@@ -143,6 +158,18 @@ public final class QwenImageTransformer2DModel {
         void onBlock(String name, Tensor image, Tensor text);
     }
 
+    /** The text and the target stand at the timestep; references too, unless the model has them free of noise. */
+    private Times times(final Arena arena, final Tensor activated, final TextContext context) {
+        final List<TimeSpan> text = List.of(new TimeSpan(context.embeddings().shape().extent(0), activated));
+        final long referenceRows = context.pictureRows() - context.targetRows();
+        if (!config.zeroCondT() || referenceRows == 0) {
+            return new Times(List.of(new TimeSpan(context.pictureRows(), activated)), text);
+        }
+        final Tensor clean = backend.activate(arena, timestepEmbedding(arena, 0), Activation.SILU);
+        return new Times(List.of(new TimeSpan(context.targetRows(), activated), new TimeSpan(referenceRows, clean)),
+                text);
+    }
+
     private Tensor timestepEmbedding(final Arena arena, final float timestep) {
         final HostTensor sinusoid = HostTensor.ofFloats(Shape.of(1, TimestepSinusoid.CHANNELS),
                 TimestepSinusoid.of(timestep));
@@ -156,6 +183,6 @@ public final class QwenImageTransformer2DModel {
         final Tensor scale = backend.slice(parameters, 0, Shape.of(width));
         final Tensor shift = backend.slice(parameters, width, Shape.of(width));
         final Tensor normed = backend.adaLayerNorm(arena, image, shift, scale, QwenImageConfig.NORM_EPS);
-        return projOut.forward(arena, normed); // [L_image, patch_size^2 out_channels]
+        return projOut.forward(arena, normed); // [L_target, patch_size^2 out_channels]
     }
 }

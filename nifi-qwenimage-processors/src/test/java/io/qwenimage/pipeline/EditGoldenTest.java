@@ -1,0 +1,144 @@
+package io.qwenimage.pipeline;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.Cancellation;
+import io.qwenimage.backend.cpu.CpuBackend;
+import io.qwenimage.backend.cpu.CpuOptions;
+import io.qwenimage.image.ImageDecoder;
+import io.qwenimage.image.RgbImage;
+import io.qwenimage.tensor.HostTensor;
+import io.qwenimage.tensor.Shape;
+import io.qwenimage.weights.SafetensorsFile;
+import java.io.File;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.TestInstance;
+
+/**
+ * Holds editing against diffusers, case by case, with both positions of pictures where the case has both. More cases,
+ * or folders of cases, are named by the system property {@value #CASES}, separated as paths are.
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class EditGoldenTest {
+    private static final String CASES = "qwenimage.edit.cases";
+    private static final double HIDDEN = 1e-3;
+    private static final double LATENTS = 2e-3;
+    private static final double PSNR = 50;
+    private static final double MAXIMUM_DIFFERENCE = 2;
+
+    private Backend backend;
+
+    @BeforeAll
+    void openBackend() {
+        backend = CpuBackend.open(CpuOptions.defaults());
+    }
+
+    @AfterAll
+    void closeBackend() {
+        backend.close();
+    }
+
+    @TestFactory
+    Stream<DynamicTest> everyEditComesOutAsInTheReference() throws IOException, URISyntaxException {
+        final List<GoldenCase> cases = new ArrayList<>(
+                GoldenCase.find(Path.of(getClass().getResource("/goldens-vision/edit").toURI())));
+        for (final String folder : System.getProperty(CASES, "").split(File.pathSeparator)) {
+            if (!folder.isBlank()) {
+                cases.addAll(GoldenCase.find(Path.of(folder)));
+            }
+        }
+        final List<DynamicTest> tests = new ArrayList<>();
+        for (final GoldenCase golden : cases) {
+            if (golden.kind().equals("edit")) {
+                tests.add(test(golden, "expected.safetensors", PicturePositions.SEQUENTIAL));
+                if (Files.exists(golden.folder().resolve("expected-spatial.safetensors"))) {
+                    tests.add(test(golden, "expected-spatial.safetensors", PicturePositions.SPATIAL));
+                }
+            }
+        }
+        return tests.stream();
+    }
+
+    private DynamicTest test(final GoldenCase golden, final String file, final PicturePositions positions) {
+        return DynamicTest.dynamicTest(golden.name() + ", " + positions, () -> {
+            final List<Comparison> comparisons = new ArrayList<>();
+            try (SafetensorsFile expected = SafetensorsFile.open(golden.folder().resolve(file));
+                    QwenImagePipeline pipeline = StandardQwenImagePipeline.open(golden.model(), backend, positions)) {
+                compare(golden, pipeline, new SampledTensors(expected), comparisons);
+            }
+            final List<String> lines = comparisons.stream().map(Comparison::description).toList();
+            System.out.println(golden.name() + ", " + positions + ": " + String.join("; ", lines));
+            assertTrue(comparisons.stream().allMatch(Comparison::passed), () -> String.join("\n", lines));
+        });
+    }
+
+    private static void compare(final GoldenCase golden, final QwenImagePipeline pipeline,
+            final SampledTensors expected, final List<Comparison> comparisons) throws IOException {
+        final double hidden = golden.tolerance("hidden", HIDDEN);
+        final double latents = golden.tolerance("latents", LATENTS);
+        final Bundle pictures = pipeline.encodeImage(new ImageRequest(golden.images()), Cancellation.NEVER);
+        for (int k = 0; k < golden.images().size(); k++) {
+            if (expected.has("image_latents." + k)) {
+                comparisons.add(expected.compare("image_latents." + k,
+                        PackedLatents.of(pictures.tensor("image_latents." + k)), latents));
+            }
+        }
+        if (expected.has("condition_grid_thw")) {
+            assertEquals(Arrays.toString(expected.expected("condition_grid_thw").toLongs()),
+                    Arrays.toString(pictures.tensor("image_grid_thw").toLongs()));
+        }
+        final Bundle text = pipeline.encodeText(pictures, golden.text(), Cancellation.NEVER);
+        for (final String name : List.of("prompt_embeds", "negative_prompt_embeds")) {
+            if (expected.has(name)) {
+                comparisons.add(expected.compare(name, text.tensor(name), hidden));
+            }
+        }
+        final List<Integer> steps = new ArrayList<>();
+        final Bundle denoised = pipeline.denoise(text, golden.denoise(), (step, count, values) -> {
+            steps.add(step);
+            comparisons.add(expected.compare("packed_latents." + step, PackedLatents.of(values), latents));
+        }, Cancellation.NEVER);
+        assertEquals(golden.steps(), steps.size(), "steps heard of");
+        comparePicture(golden, expected, pipeline.decode(denoised, Cancellation.NEVER), comparisons);
+    }
+
+    private static void comparePicture(final GoldenCase golden, final SampledTensors expected, final RgbImage picture,
+            final List<Comparison> comparisons) throws IOException {
+        final double psnr = golden.tolerance("psnr", PSNR);
+        final double difference = golden.tolerance("max_pixel", MAXIMUM_DIFFERENCE);
+        if (expected.has("picture_size")) {
+            assertEquals(Arrays.toString(expected.expected("picture_size").toLongs()),
+                    Arrays.toString(new long[] {picture.width(), picture.height()}), "size of the picture");
+        }
+        final HostTensor wanted = expected.expected("image");
+        if (expected.step("image") == 1) {
+            comparisons.add(Comparison.ofPictures(wanted, picture, psnr, difference));
+            return;
+        }
+        final Shape shape = wanted.shape();
+        final float[] all = new float[picture.rgb().length];
+        for (int i = 0; i < all.length; i++) {
+            all[i] = picture.rgb()[i] & 0xff;
+        }
+        final float[] rows = expected.rows(all, shape, expected.step("image"));
+        final byte[] rgb = new byte[rows.length];
+        for (int i = 0; i < rgb.length; i++) {
+            rgb[i] = (byte) (int) rows[i];
+        }
+        comparisons.add(Comparison.ofPictures(wanted.reshape(shape.extent(0), 1, shape.extent(1)),
+                new RgbImage(1, shape.intExtent(0), rgb), psnr, difference));
+    }
+}
