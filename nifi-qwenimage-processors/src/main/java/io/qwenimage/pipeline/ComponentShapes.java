@@ -1,12 +1,17 @@
 package io.qwenimage.pipeline;
 
 import io.qwenimage.diffusion.FlowMatchEulerDiscreteScheduler;
+import io.qwenimage.model.VisionPreprocessorConfig;
 import io.qwenimage.model.language.LanguageModel;
 import io.qwenimage.model.qwen25vl.Qwen25VlLanguage;
+import io.qwenimage.model.qwen25vl.Qwen25VlVisionConfig;
+import io.qwenimage.model.qwen25vl.Qwen25VlVisionTower;
 import io.qwenimage.model.qwenimage.QwenImageConfig;
 import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel;
 import io.qwenimage.model.qwenimagevae.QwenImageDecoder;
+import io.qwenimage.model.qwenimagevae.QwenImageEncoder;
 import io.qwenimage.model.qwenimagevae.QwenImageVaeConfig;
+import io.qwenimage.model.vision.VisionScopes;
 import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.tokenizer.Tokenizer;
 import io.qwenimage.weights.WeightException;
@@ -42,8 +47,13 @@ final class ComponentShapes {
         switch (component) {
             case ModelFolder.TOKENIZER -> Tokenizer.open(folder.component(component)).close();
             case ModelFolder.SCHEDULER -> FlowMatchEulerDiscreteScheduler.read(folder.config(component));
+            case ModelFolder.PROCESSOR -> VisionPreprocessorConfig.read(folder.component(component));
             case ModelFolder.TEXT_ENCODER -> {
                 try (WeightSource source = folder.weights(component)) {
+                    if (folder.kind().edits()) {
+                        new Qwen25VlVisionTower(ModuleScope.forInspection(VisionScopes.of(source)),
+                                Qwen25VlVisionConfig.read(folder.config(component)));
+                    }
                     new LanguageModel(ModuleScope.forInspection(LanguageModel.scope(source)),
                             Qwen25VlLanguage.config(folder.config(component)));
                 }
@@ -56,12 +66,16 @@ final class ComponentShapes {
             }
             case ModelFolder.VAE -> {
                 try (WeightSource source = folder.weights(component)) {
+                    if (folder.kind().edits()) {
+                        new QwenImageEncoder(ModuleScope.forInspection(WeightScope.of(source)),
+                                QwenImageVaeConfig.read(folder.config(component)));
+                    }
                     new QwenImageDecoder(ModuleScope.forInspection(WeightScope.of(source)),
                             QwenImageVaeConfig.read(folder.config(component)));
                 }
             }
             default -> throw new WeightException("model folder " + folder.root() + " names a component " + component
-                    + " that text to image does not have; it belongs to another pipeline");
+                    + " that neither text to image nor editing has; it belongs to another pipeline");
         }
     }
 }

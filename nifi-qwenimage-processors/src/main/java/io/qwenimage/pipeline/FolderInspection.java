@@ -27,10 +27,11 @@ public final class FolderInspection {
     private static final List<String> WEIGHTED = List.of(ModelFolder.TEXT_ENCODER, ModelFolder.TRANSFORMER,
             ModelFolder.VAE);
     /** The classes of model_index.json that each component may have. */
-    private static final Map<String, List<String>> CLASSES = classes();
+    private static final Map<String, List<String>> CLASSES = classes(PipelineKind.TEXT_TO_IMAGE);
     private static final String TEXT_ENCODER_TYPE = "qwen2_5_vl";
 
     private final Path root;
+    private Map<String, List<String>> classes = CLASSES;
     private final long memoryBudget;
     private final BiFunction<Path, String, List<String>> shapes;
     private final List<VerificationStep> steps = new ArrayList<>();
@@ -80,18 +81,22 @@ public final class FolderInspection {
             fail("Folder", e.getMessage());
             return;
         }
+        final String className = pipeline.has("_class_name") ? pipeline.stringAt("_class_name", "") : "";
+        if (PipelineKind.classNames().contains(className)) {
+            classes = classes(PipelineKind.of(className));
+        }
         checkFolder(pipeline);
         checkArchitecture(pipeline);
         WEIGHTED.stream().filter(this::isThere).forEach(this::checkWeights);
-        CLASSES.keySet().stream().filter(this::isThere).forEach(this::checkShapes);
+        classes.keySet().stream().filter(this::isThere).forEach(this::checkShapes);
         checkMemory();
     }
 
     private void checkFolder(final ConfigFile pipeline) {
-        final List<String> missing = CLASSES.keySet().stream()
+        final List<String> missing = classes.keySet().stream()
                 .filter(component -> !pipeline.isListOfStrings(component) || !isThere(component)).toList();
         if (missing.isEmpty()) {
-            pass("Folder", root + " holds " + String.join(", ", CLASSES.keySet()));
+            pass("Folder", root + " holds " + String.join(", ", classes.keySet()));
         } else {
             fail("Folder", "model folder " + root + " or its model_index.json lacks " + String.join(", ", missing)
                     + REMEDY);
@@ -100,8 +105,8 @@ public final class FolderInspection {
 
     private void checkArchitecture(final ConfigFile pipeline) {
         final List<String> faults = new ArrayList<>();
-        note(faults, () -> pipeline.choiceAt("_class_name", null, List.of("QwenImagePipeline")));
-        for (final Map.Entry<String, List<String>> entry : CLASSES.entrySet()) {
+        note(faults, () -> pipeline.choiceAt("_class_name", null, PipelineKind.classNames()));
+        for (final Map.Entry<String, List<String>> entry : classes.entrySet()) {
             if (pipeline.isListOfStrings(entry.getKey())) {
                 final List<String> named = pipeline.stringsAt(entry.getKey());
                 if (named.size() != 2 || !entry.getValue().contains(named.getLast())) {
@@ -116,7 +121,7 @@ public final class FolderInspection {
             }
         }
         if (faults.isEmpty()) {
-            pass("Architecture", CLASSES.values().stream().map(List::getFirst).collect(Collectors.joining(", ")));
+            pass("Architecture", classes.values().stream().map(List::getFirst).collect(Collectors.joining(", ")));
         } else {
             fail("Architecture", String.join("; ", faults));
         }
@@ -128,7 +133,7 @@ public final class FolderInspection {
         if (component.equals(ModelFolder.TEXT_ENCODER)) {
             config.choiceAt("model_type", TEXT_ENCODER_TYPE, List.of(TEXT_ENCODER_TYPE));
         } else {
-            config.choiceAt("_class_name", CLASSES.get(component).getFirst(), CLASSES.get(component));
+            config.choiceAt("_class_name", classes.get(component).getFirst(), classes.get(component));
         }
     }
 
@@ -208,13 +213,16 @@ public final class FolderInspection {
                 : String.format(Locale.ROOT, "%.1f GiB", mebibytes / 1024);
     }
 
-    private static Map<String, List<String>> classes() {
+    private static Map<String, List<String>> classes(final PipelineKind kind) {
         final Map<String, List<String>> classes = new LinkedHashMap<>();
         classes.put(ModelFolder.TOKENIZER, List.of("Qwen2Tokenizer", "Qwen2TokenizerFast"));
         classes.put(ModelFolder.TEXT_ENCODER, List.of("Qwen2_5_VLForConditionalGeneration"));
         classes.put(ModelFolder.TRANSFORMER, List.of("QwenImageTransformer2DModel"));
         classes.put(ModelFolder.VAE, List.of("AutoencoderKLQwenImage"));
         classes.put(ModelFolder.SCHEDULER, List.of("FlowMatchEulerDiscreteScheduler"));
+        if (kind.edits()) {
+            classes.put(ModelFolder.PROCESSOR, List.of("Qwen2VLProcessor", "Qwen2_5_VLProcessor"));
+        }
         return Collections.unmodifiableMap(classes);
     }
 }

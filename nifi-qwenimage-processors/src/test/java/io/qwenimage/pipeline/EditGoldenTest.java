@@ -63,60 +63,71 @@ class EditGoldenTest {
         final List<DynamicTest> tests = new ArrayList<>();
         for (final GoldenCase golden : cases) {
             if (golden.kind().equals("edit")) {
-                tests.add(test(golden, "expected.safetensors", PicturePositions.SEQUENTIAL));
-                if (Files.exists(golden.folder().resolve("expected-spatial.safetensors"))) {
-                    tests.add(test(golden, "expected-spatial.safetensors", PicturePositions.SPATIAL));
-                }
+                tests.add(DynamicTest.dynamicTest(golden.name(), golden.folder().toUri(), () -> run(golden)));
             }
         }
         return tests.stream();
     }
 
-    private DynamicTest test(final GoldenCase golden, final String file, final PicturePositions positions) {
-        return DynamicTest.dynamicTest(golden.name() + ", " + positions, () -> {
-            final List<Comparison> comparisons = new ArrayList<>();
-            try (SafetensorsFile expected = SafetensorsFile.open(golden.folder().resolve(file));
-                    QwenImagePipeline pipeline = StandardQwenImagePipeline.open(golden.model(), backend, positions)) {
-                compare(golden, pipeline, new SampledTensors(expected), comparisons);
-            }
+    private void run(final GoldenCase golden) throws IOException {
+        final Bundle pictures = compare(golden, "expected.safetensors", PicturePositions.SEQUENTIAL, null);
+        if (Files.exists(golden.folder().resolve("expected-spatial.safetensors"))) {
+            compare(golden, "expected-spatial.safetensors", PicturePositions.SPATIAL, pictures);
+        }
+    }
+
+    /** What follows after the pictures' encodings depends on their positions; the encodings themselves do not. */
+    private Bundle compare(final GoldenCase golden, final String file, final PicturePositions positions,
+            final Bundle encoded) throws IOException {
+        final List<Comparison> comparisons = new ArrayList<>();
+        try (SafetensorsFile opened = SafetensorsFile.open(golden.folder().resolve(file));
+                QwenImagePipeline pipeline = StandardQwenImagePipeline.open(golden.model(), backend, positions)) {
+            final SampledTensors expected = new SampledTensors(opened);
+            final Bundle pictures = encoded != null ? encoded : pipeline.encodeImage(
+                    new ImageRequest(golden.images()), Cancellation.NEVER);
+            comparePictures(golden, expected, pictures, comparisons);
+            compareStages(golden, pipeline, expected, pictures, comparisons);
             final List<String> lines = comparisons.stream().map(Comparison::description).toList();
             System.out.println(golden.name() + ", " + positions + ": " + String.join("; ", lines));
             assertTrue(comparisons.stream().allMatch(Comparison::passed), () -> String.join("\n", lines));
-        });
+            return pictures;
+        }
     }
 
-    private static void compare(final GoldenCase golden, final QwenImagePipeline pipeline,
-            final SampledTensors expected, final List<Comparison> comparisons) throws IOException {
-        final double hidden = golden.tolerance("hidden", HIDDEN);
-        final double latents = golden.tolerance("latents", LATENTS);
-        final Bundle pictures = pipeline.encodeImage(new ImageRequest(golden.images()), Cancellation.NEVER);
+    private static void comparePictures(final GoldenCase golden, final SampledTensors expected, final Bundle pictures,
+            final List<Comparison> comparisons) throws IOException {
         for (int k = 0; k < golden.images().size(); k++) {
             if (expected.has("image_latents." + k)) {
                 comparisons.add(expected.compare("image_latents." + k,
-                        PackedLatents.of(pictures.tensor("image_latents." + k)), latents));
+                        PackedLatents.of(pictures.tensor("image_latents." + k)), golden.tolerance("latents", LATENTS)));
             }
         }
         if (expected.has("condition_grid_thw")) {
             assertEquals(Arrays.toString(expected.expected("condition_grid_thw").toLongs()),
                     Arrays.toString(pictures.tensor("image_grid_thw").toLongs()));
         }
+    }
+
+    private static void compareStages(final GoldenCase golden, final QwenImagePipeline pipeline,
+            final SampledTensors expected, final Bundle pictures, final List<Comparison> comparisons) {
         final Bundle text = pipeline.encodeText(pictures, golden.text(), Cancellation.NEVER);
         for (final String name : List.of("prompt_embeds", "negative_prompt_embeds")) {
             if (expected.has(name)) {
-                comparisons.add(expected.compare(name, text.tensor(name), hidden));
+                comparisons.add(expected.compare(name, text.tensor(name), golden.tolerance("hidden", HIDDEN)));
             }
         }
         final List<Integer> steps = new ArrayList<>();
         final Bundle denoised = pipeline.denoise(text, golden.denoise(), (step, count, values) -> {
             steps.add(step);
-            comparisons.add(expected.compare("packed_latents." + step, PackedLatents.of(values), latents));
+            comparisons.add(expected.compare("packed_latents." + step, PackedLatents.of(values),
+                    golden.tolerance("latents", LATENTS)));
         }, Cancellation.NEVER);
         assertEquals(golden.steps(), steps.size(), "steps heard of");
         comparePicture(golden, expected, pipeline.decode(denoised, Cancellation.NEVER), comparisons);
     }
 
     private static void comparePicture(final GoldenCase golden, final SampledTensors expected, final RgbImage picture,
-            final List<Comparison> comparisons) throws IOException {
+            final List<Comparison> comparisons) {
         final double psnr = golden.tolerance("psnr", PSNR);
         final double difference = golden.tolerance("max_pixel", MAXIMUM_DIFFERENCE);
         if (expected.has("picture_size")) {
