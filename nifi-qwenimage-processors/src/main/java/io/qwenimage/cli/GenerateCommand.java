@@ -7,7 +7,9 @@ import io.qwenimage.image.ImageMetadata;
 import io.qwenimage.image.RgbImage;
 import io.qwenimage.pipeline.Bundle;
 import io.qwenimage.pipeline.DenoiseRequest;
+import io.qwenimage.pipeline.ImageRequest;
 import io.qwenimage.pipeline.ModelCard;
+import io.qwenimage.pipeline.PackedLatents;
 import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.TextRequest;
 import io.qwenimage.tensor.HostTensor;
@@ -40,6 +42,10 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--negative-prompt", paramLabel = "T",
             description = "what it must not show; without one there is no guidance")
     private String negativePrompt;
+    @Option(names = "--image", paramLabel = "F",
+            description = "a picture to be edited, PNG, JPEG, WebP, GIF or BMP; repeat the option for several, which the "
+                    + "prompt calls Picture 1, Picture 2, ...")
+    private List<Path> images = List.of();
     @Option(names = "--width", paramLabel = "W", description = "in pixels")
     private Integer width;
     @Option(names = "--height", paramLabel = "H", description = "in pixels")
@@ -91,10 +97,11 @@ final class GenerateCommand implements Callable<Integer> {
                 OutputFile tensors = dump == null ? null : OutputFile.claim("--dump", dump);
                 QwenImagePipeline pipeline = engines.open(model, device)) {
             final ModelCard card = pipeline.card();
+            final List<RgbImage> pictures = pictures(card);
             final DenoiseRequest request = request(card);
             final TextRequest text = text(card, request);
             final Map<String, HostTensor> dumped = new LinkedHashMap<>();
-            final RgbImage image = generate(pipeline, text, request, dumped);
+            final RgbImage image = generate(pipeline, pictures, text, request, dumped);
             picture.write(out -> ImageEncoder.write(image, format, quality, metadata(card, text, request, image),
                     out));
             if (tensors != null) {
@@ -123,9 +130,31 @@ final class GenerateCommand implements Callable<Integer> {
         if (!Double.isFinite(scale)) {
             throw new CommandException("--true-cfg-scale is " + scale + "; give a finite number, usual is 1 to 7");
         }
-        return new DenoiseRequest(width == null ? card.defaultWidth() : width,
-                height == null ? card.defaultHeight() : height, steps == null ? card.defaultSteps() : steps, scale,
+        return new DenoiseRequest(size(width, card, card.defaultWidth()), size(height, card, card.defaultHeight()),
+                steps == null ? card.defaultSteps() : steps, scale,
                 seed == null ? ThreadLocalRandom.current().nextLong(DRAWN_SEEDS) : seed);
+    }
+
+    /** The size of an edit follows from its pictures. */
+    private static int size(final Integer asked, final ModelCard card, final int recommended) {
+        if (asked != null) {
+            return asked;
+        }
+        return card.edits() ? DenoiseRequest.AUTOMATIC : recommended;
+    }
+
+    private List<RgbImage> pictures(final ModelCard card) {
+        if (card.edits() && images.isEmpty()) {
+            throw new CommandException("--image is missing: " + card.displayName() + " edits pictures; give 1 to "
+                    + card.maximumPictures());
+        }
+        if (images.size() > card.maximumPictures()) {
+            throw new CommandException("--image is given " + images.size() + " times but " + card.displayName()
+                    + (card.edits() ? " edits 1 to " + card.maximumPictures() + " pictures; leave some out"
+                    : " makes pictures from text alone; name a model that edits with --model, such as "
+                    + "Qwen-Image-Edit, or leave --image out"));
+        }
+        return images.stream().map(file -> PictureFile.read("--image", file)).toList();
     }
 
     /** The prompts; the negative one only where there is guidance, as the reference looks at it only then. */
@@ -134,12 +163,14 @@ final class GenerateCommand implements Callable<Integer> {
         return new TextRequest(prompt, request.trueCfgScale() > 1 ? avoided : null, maxSequenceLength);
     }
 
-    private RgbImage generate(final QwenImagePipeline pipeline, final TextRequest text, final DenoiseRequest request,
-            final Map<String, HostTensor> dumped) {
+    private RgbImage generate(final QwenImagePipeline pipeline, final List<RgbImage> pictures, final TextRequest text,
+            final DenoiseRequest request, final Map<String, HostTensor> dumped) {
         final Progress progress = new Progress(spec.commandLine().getErr(), verbose);
         progress.say(pipeline.card().displayName() + ", seed " + request.seed() + ", " + request.steps() + " steps, "
                 + (text.negativePrompt() == null ? "no guidance" : "guidance " + request.trueCfgScale()));
-        final Bundle encoded = pipeline.encodeText(text, Cancellation.NEVER);
+        final Bundle encoded = pictures.isEmpty() ? pipeline.encodeText(text, Cancellation.NEVER)
+                : pipeline.encodeText(pipeline.encodeImage(new ImageRequest(pictures), Cancellation.NEVER), text,
+                        Cancellation.NEVER);
         for (final String name : List.of("prompt_embeds", "negative_prompt_embeds")) {
             if (encoded.has(name)) {
                 dumped.put(name, encoded.tensor(name));
@@ -147,8 +178,10 @@ final class GenerateCommand implements Callable<Integer> {
         }
         final Bundle denoised = pipeline.denoise(encoded, request, (step, steps, latents) -> {
             progress.step(step, steps);
-            if (dump != null) {
+            if (dump != null && pictures.isEmpty()) {
                 dumped.put("latents." + step, latents);
+            } else if (dump != null) {
+                dumped.put("packed_latents." + step, PackedLatents.of(latents));
             }
         }, Cancellation.NEVER);
         return pipeline.decode(denoised, Cancellation.NEVER);
@@ -171,13 +204,18 @@ final class GenerateCommand implements Callable<Integer> {
         if (seed == null) {
             err.println("seed " + request.seed());
         }
-        if (image.width() != request.width() || image.height() != request.height()) {
-            err.println("size " + request.width() + " x " + request.height() + " was rounded to " + image.width()
-                    + " x " + image.height() + "; this model makes multiples of " + card.sizeMultiple());
+        if (isRounded(request.width(), image.width()) || isRounded(request.height(), image.height())) {
+            err.println("size " + (width == null ? image.width() : width) + " x "
+                    + (height == null ? image.height() : height) + " was rounded to " + image.width() + " x "
+                    + image.height() + "; this model makes multiples of " + card.sizeMultiple());
         }
         if (!card.trained()) {
             err.println("model " + card.displayName() + " is untrained and shows noise; name a trained one with "
                     + "--model");
         }
+    }
+
+    private static boolean isRounded(final int requested, final int made) {
+        return requested != DenoiseRequest.AUTOMATIC && requested != made;
     }
 }

@@ -7,11 +7,17 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.qwenimage.backend.ResourceExhaustedException;
+import io.qwenimage.image.ImageEncoder;
+import io.qwenimage.image.ImageFormat;
 import io.qwenimage.image.ImageMetadata;
+import io.qwenimage.image.RgbImage;
 import io.qwenimage.pipeline.DenoiseRequest;
+import io.qwenimage.pipeline.ModelCard;
 import io.qwenimage.pipeline.TextRequest;
+import io.qwenimage.tensor.Shape;
 import io.qwenimage.weights.SafetensorsFile;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -85,7 +91,7 @@ class GenerateCommandTest {
         try (SafetensorsFile dump = SafetensorsFile.open(folder.resolve("dump.safetensors"))) {
             assertEquals(Set.of("prompt_embeds", "negative_prompt_embeds", "latents.0", "latents.1", "latents.2"),
                     Set.copyOf(dump.names()));
-            assertArrayEquals(new float[] {2}, dump.tensor("latents.2").toFloats());
+            assertArrayEquals(new float[] {2, 1, 2, 3}, dump.tensor("latents.2").toFloats());
             assertArrayEquals(new float[] {3, 4}, dump.tensor("negative_prompt_embeds").toFloats());
         }
     }
@@ -187,6 +193,67 @@ class GenerateCommandTest {
             assertEquals(1, run.status());
             assertTrue(run.err().contains("--true-cfg-scale is " + scale), run.err());
         }
+    }
+
+    @Test
+    void picturesMakeItAnEditWhoseSizeFollowsFromThem() throws IOException {
+        engine.card = editing(2);
+
+        final CommandRun run = generate("--prompt", "a kite", "--output", file("kite.png"), "--seed", "1", "--image",
+                picture("first.png", 3), "--image", picture("second.png", 5), "--dump", file("dump.safetensors"));
+
+        assertEquals(0, run.status(), run.err());
+        assertEquals(List.of(3, 5), engine.images.images().stream().map(RgbImage::width).toList());
+        assertEquals(new DenoiseRequest(DenoiseRequest.AUTOMATIC, DenoiseRequest.AUTOMATIC, 3, 2.5, 1),
+                engine.request);
+        assertEquals("", run.err());
+        try (SafetensorsFile dump = SafetensorsFile.open(folder.resolve("dump.safetensors"))) {
+            assertEquals(Set.of("prompt_embeds", "negative_prompt_embeds", "packed_latents.0", "packed_latents.1",
+                    "packed_latents.2"), Set.copyOf(dump.names()));
+            assertEquals(Shape.of(1, 4), dump.tensor("packed_latents.2").shape());
+        }
+    }
+
+    @Test
+    void picturesThatTheModelDoesNotTakeAreRefusedByTheirNumber() throws IOException {
+        final String picture = picture("first.png", 3);
+        final CommandRun none = generate("--prompt", "a kite", "--output", file("kite.png"), "--image", picture);
+        assertEquals(1, none.status());
+        assertTrue(none.err().startsWith("--image is given 1 times but Stand-in makes pictures from text alone"),
+                none.err());
+
+        engine.card = editing(1);
+        final CommandRun many = generate("--prompt", "a kite", "--output", file("kite.png"), "--image", picture,
+                "--image", picture);
+        assertEquals(1, many.status());
+        assertTrue(many.err().startsWith("--image is given 2 times but Editor edits 1 to 1 pictures"), many.err());
+        final CommandRun missing = generate("--prompt", "a kite", "--output", file("kite.png"));
+        assertEquals(1, missing.status());
+        assertTrue(missing.err().startsWith("--image is missing: Editor edits pictures"), missing.err());
+    }
+
+    @Test
+    void aFileThatIsNoPictureIsRefusedByItsName() throws IOException {
+        engine.card = editing(1);
+        Files.writeString(folder.resolve("text.png"), "no picture");
+        for (final String name : List.of("text.png", "missing.png")) {
+            final CommandRun run = generate("--prompt", "a kite", "--output", file("kite.png"), "--image", file(name));
+            assertEquals(1, run.status());
+            assertTrue(run.err().startsWith("--image: " + file(name)), run.err());
+            assertEquals(1, run.err().lines().count(), run.err());
+        }
+    }
+
+    private static ModelCard editing(final int maximumPictures) {
+        return new ModelCard("editor-1", "Editor", true, 16, 64, 48, 3, 2.5, "blurry", maximumPictures);
+    }
+
+    private String picture(final String name, final int width) throws IOException {
+        try (OutputStream out = Files.newOutputStream(folder.resolve(name))) {
+            ImageEncoder.write(new RgbImage(width, 2, new byte[width * 6]), ImageFormat.PNG, 1, ImageMetadata.NONE,
+                    out);
+        }
+        return file(name);
     }
 
     private CommandRun generate(final String... arguments) {

@@ -23,6 +23,7 @@ import java.util.Map;
 final class StandInPipeline implements QwenImagePipeline, EngineFactory {
     static final ModelCard CARD = new ModelCard("stand-in-1", "Stand-in", true, 16, 64, 48, 3, 2.5, "blurry");
 
+    ModelCard card = CARD;
     Path model;
     String device;
     ImageRequest images;
@@ -58,7 +59,7 @@ final class StandInPipeline implements QwenImagePipeline, EngineFactory {
 
     @Override
     public ModelCard card() {
-        return CARD;
+        return card;
     }
 
     @Override
@@ -88,7 +89,7 @@ final class StandInPipeline implements QwenImagePipeline, EngineFactory {
             final Cancellation cancellation) {
         request = asked;
         for (int step = 0; step < asked.steps(); step++) {
-            listener.onStep(step, asked.steps(), HostTensor.ofFloats(Shape.of(1, 1, 1), step));
+            listener.onStep(step, asked.steps(), HostTensor.ofFloats(Shape.of(1, 2, 2), step, 1, 2, 3));
         }
         return bundle.with(Map.of("latents", HostTensor.ofFloats(Shape.of(1, 1, 1), 0)), Map.of());
     }
@@ -98,13 +99,17 @@ final class StandInPipeline implements QwenImagePipeline, EngineFactory {
         if (decodingFailure != null) {
             throw decodingFailure;
         }
-        final int width = request.width() / 16 * 16;
-        final int height = request.height() / 16 * 16;
+        final int width = size(request.width(), card.defaultWidth());
+        final int height = size(request.height(), card.defaultHeight());
         return new RgbImage(width, height, new byte[width * height * 3]);
     }
 
     @Override
     public void close() {
         closed++;
+    }
+
+    private static int size(final int asked, final int otherwise) {
+        return asked == DenoiseRequest.AUTOMATIC ? otherwise : asked / 16 * 16;
     }
 }
