@@ -1,8 +1,8 @@
 package io.qwenimage.image;
 
+import java.nio.charset.StandardCharsets;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.nio.charset.StandardCharsets;
 
 /**
  * A picture as a file stores it, before it is turned upright.

@@ -133,7 +133,7 @@ enum TiffCompression {
                     previous = -1;
                     continue;
                 }
-                if (code > next || code >= next && previous < 0 || code >= CLEAR && previous < 0) {
+                if (code > next || code >= CLEAR && previous < 0) {
                     throw from.damaged("a code stands before its string");
                 }
                 if (previous >= 0 && next < 1 << LONGEST) {
