@@ -8,7 +8,7 @@ import java.util.HexFormat;
  * Reads pictures as Python's Pillow does when transformers asks for them ({@code Image.open}, {@code exif_transpose},
  * {@code convert("RGB")}): turned upright, transparency dropped and not blended, of an animation the first frame.
  * Sizes are checked before pixels are read. What Pillow reads with a warning, such as a palette that is too short, is
- * read the same way; what is cut short is refused.
+ * read the same way; what is cut short is refused. In 16-bit greys every value above 255 is white, in Pillow and here.
  */
 public final class ImageDecoder {
     /** The number of pixels from which Pillow speaks of a decompression bomb and refuses. */
@@ -85,8 +85,8 @@ public final class ImageDecoder {
         final long limit = Math.min(maximumPixels, ARRAY_PIXELS);
         // Both factors have 32 bits at most.
         if (height > limit / width) {
-            throw new ImageException("the " + format + " picture is " + width + " x " + height + " pixels; accepted are "
-                    + limit + " in all. Make it smaller");
+            throw new ImageException("the " + format + " picture is " + width + " x " + height
+                    + " pixels; accepted are " + limit + " in all. Make it smaller");
         }
     }
 
