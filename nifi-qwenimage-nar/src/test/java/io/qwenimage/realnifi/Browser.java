@@ -35,7 +35,8 @@ final class Browser implements AutoCloseable {
     private static final Duration PAGE_LIMIT = Duration.ofMinutes(1);
     private static final int ANSWER_SECONDS = 60;
     private static final int INSTALL_MINUTES = 5;
-    private static final List<String> NAMES = List.of("chromium", "chromium-browser", "google-chrome", "google-chrome-stable");
+    private static final List<String> NAMES = List.of("chromium", "chromium-browser", "google-chrome",
+            "google-chrome-stable");
     private static final List<Path> APPLICATIONS = List.of(
             Path.of("/Applications/Chromium.app/Contents/MacOS/Chromium"),
             Path.of("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"));
@@ -46,7 +47,8 @@ final class Browser implements AutoCloseable {
     private final Map<Integer, CompletableFuture<JsonNode>> pending;
     private final AtomicInteger lastCommand = new AtomicInteger();
 
-    private Browser(final Process process, final Thread shutdownHook, final WebSocket socket, final Map<Integer, CompletableFuture<JsonNode>> pending) {
+    private Browser(final Process process, final Thread shutdownHook, final WebSocket socket,
+            final Map<Integer, CompletableFuture<JsonNode>> pending) {
         this.process = process;
         this.shutdownHook = shutdownHook;
         this.socket = socket;
@@ -60,7 +62,8 @@ final class Browser implements AutoCloseable {
         if (installed.isPresent() || !mayInstall) {
             return installed;
         }
-        final Process install = new ProcessBuilder("sh", "-c", "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y chromium")
+        final Process install = new ProcessBuilder("sh", "-c",
+                "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y chromium")
                 .redirectErrorStream(true).redirectOutput(log.toFile()).start();
         if (!install.waitFor(INSTALL_MINUTES, TimeUnit.MINUTES)) {
             install.destroyForcibly().waitFor();
@@ -78,7 +81,8 @@ final class Browser implements AutoCloseable {
      */
     static Browser start(final Path executable, final Path profile, final int width, final int height)
             throws IOException, InterruptedException {
-        final Process process = new ProcessBuilder(executable.toString(), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+        final Process process = new ProcessBuilder(executable.toString(), "--headless", "--no-sandbox",
+                "--disable-gpu", "--disable-quic",
                 "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
                 "--disable-dev-shm-usage", "--hide-scrollbars", "--window-size=" + width + "," + height,
                 "--user-data-dir=" + profile, "--remote-debugging-port=0", "about:blank")
@@ -88,7 +92,8 @@ final class Browser implements AutoCloseable {
         try {
             final Map<Integer, CompletableFuture<JsonNode>> pending = new ConcurrentHashMap<>();
             final URI page = pageSocket(process, profile);
-            final WebSocket socket = HttpClient.newHttpClient().newWebSocketBuilder().buildAsync(page, new Answers(pending)).get(ANSWER_SECONDS, TimeUnit.SECONDS);
+            final WebSocket socket = HttpClient.newHttpClient().newWebSocketBuilder()
+                    .buildAsync(page, new Answers(pending)).get(ANSWER_SECONDS, TimeUnit.SECONDS);
             return new Browser(process, hook, socket, pending);
         } catch (final ExecutionException | TimeoutException e) {
             process.destroyForcibly();
@@ -106,7 +111,8 @@ final class Browser implements AutoCloseable {
 
     /** The value of a JavaScript expression on the page. */
     JsonNode evaluate(final String expression) throws IOException, InterruptedException {
-        final JsonNode answer = command("Runtime.evaluate", NiFiClient.JSON.createObjectNode().put("expression", expression).put("returnByValue", true));
+        final JsonNode answer = command("Runtime.evaluate",
+                NiFiClient.JSON.createObjectNode().put("expression", expression).put("returnByValue", true));
         return answer.path("result").path("value");
     }
 
@@ -116,17 +122,10 @@ final class Browser implements AutoCloseable {
         poll.until(() -> evaluate(expression).asBoolean(), shown -> shown);
     }
 
-    /** Presses and releases the left button of the mouse. */
-    void click(final double x, final double y) throws IOException, InterruptedException {
-        for (final String type : List.of("mousePressed", "mouseReleased")) {
-            command("Input.dispatchMouseEvent", NiFiClient.JSON.createObjectNode().put("type", type).put("x", x).put("y", y)
-                    .put("button", "left").put("clickCount", 1));
-        }
-    }
-
     /** What the window shows, as PNG. */
     byte[] screenshot() throws IOException, InterruptedException {
-        final JsonNode answer = command("Page.captureScreenshot", NiFiClient.JSON.createObjectNode().put("format", "png"));
+        final JsonNode answer = command("Page.captureScreenshot",
+                NiFiClient.JSON.createObjectNode().put("format", "png"));
         return Base64.getDecoder().decode(answer.path("data").asText());
     }
 
@@ -143,7 +142,8 @@ final class Browser implements AutoCloseable {
         Runtime.getRuntime().removeShutdownHook(shutdownHook);
     }
 
-    private JsonNode command(final String method, final ObjectNode parameters) throws IOException, InterruptedException {
+    private JsonNode command(final String method, final ObjectNode parameters)
+            throws IOException, InterruptedException {
         final int id = lastCommand.incrementAndGet();
         final CompletableFuture<JsonNode> answer = new CompletableFuture<>();
         pending.put(id, answer);
@@ -162,7 +162,8 @@ final class Browser implements AutoCloseable {
     }
 
     private static Optional<Path> installed() {
-        return Stream.concat(NAMES.stream().flatMap(name -> onPath(name).stream()), APPLICATIONS.stream().filter(Files::isExecutable)).findFirst();
+        return Stream.concat(NAMES.stream().flatMap(name -> onPath(name).stream()),
+                APPLICATIONS.stream().filter(Files::isExecutable)).findFirst();
     }
 
     private static Optional<Path> onPath(final String name) {
@@ -174,19 +175,23 @@ final class Browser implements AutoCloseable {
     /** The browser writes the port it chose into its profile; its only page is among what it lists there. */
     private static URI pageSocket(final Process process, final Path profile) throws IOException, InterruptedException {
         final Path portFile = profile.resolve("DevToolsActivePort");
-        final Poll poll = new Poll("the browser's debugging port", START_LIMIT, () -> "see " + profile.resolve("browser.log"));
+        final Poll poll = new Poll("the browser's debugging port", START_LIMIT,
+                () -> "see " + profile.resolve("browser.log"));
         final List<String> lines = poll.until(() -> {
             if (!process.isAlive()) {
-                throw new IllegalStateException("The browser ended with status " + process.exitValue() + ": " + Files.readString(profile.resolve("browser.log")));
+                throw new IllegalStateException("The browser ended with status " + process.exitValue() + ": "
+                        + Files.readString(profile.resolve("browser.log")));
             }
             return Files.exists(portFile) ? Files.readAllLines(portFile) : List.<String>of();
         }, found -> found.size() == 2);
-        final HttpRequest request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + lines.getFirst() + "/json/list"))
+        final URI list = URI.create("http://127.0.0.1:" + lines.getFirst() + "/json/list");
+        final HttpRequest request = HttpRequest.newBuilder(list)
                 .timeout(Duration.ofSeconds(ANSWER_SECONDS)).GET().build();
         final HttpClient http = HttpClient.newHttpClient();
         final Poll pages = new Poll("the browser's page", START_LIMIT, () -> "");
         return URI.create(pages.until(() -> {
-            for (final JsonNode target : NiFiClient.JSON.readTree(http.send(request, HttpResponse.BodyHandlers.ofString()).body())) {
+            final String targets = http.send(request, HttpResponse.BodyHandlers.ofString()).body();
+            for (final JsonNode target : NiFiClient.JSON.readTree(targets)) {
                 if ("page".equals(target.path("type").asText().toLowerCase(Locale.ROOT))) {
                     return target.path("webSocketDebuggerUrl").asText();
                 }

@@ -38,21 +38,28 @@ class CanvasIT {
     @Test
     void canvasShowsEveryProcessorOfTheFlow(@TempDir final Path folder) throws IOException, InterruptedException {
         final Optional<Path> executable = Browser.find(RealNiFi.buildFolder().resolve("chromium-install.log"));
-        assumeTrue(executable.isPresent(), "Not tested: no Chromium on this machine, and none could be installed (Debian, Ubuntu: apt-get install chromium)");
-        try (TextToImageFlow flow = TextToImageFlow.start(nifi, RealNiFi.flowTemplates().resolve(TextToImageFlow.TEMPLATE), folder, NiFiInstance.freePort());
+        assumeTrue(executable.isPresent(),
+                "Not tested: no Chromium on this machine, and none could be installed; Debian, Ubuntu: apt-get install "
+                        + "chromium");
+        final Path template = RealNiFi.flowTemplates().resolve(TextToImageFlow.TEMPLATE);
+        try (TextToImageFlow flow = TextToImageFlow.start(nifi, template, folder, NiFiInstance.freePort());
              Browser browser = Browser.start(executable.get(), emptyProfile(), WIDTH, HEIGHT)) {
             flow.awaitPicture(flow.sendHttp("a red circle", "") + ".png", PICTURE_LIMIT);
             browser.open(URI.create(nifi.canvas() + "#/process-groups/" + flow.group().id()));
             final Set<String> names = new TreeSet<>(flow.group().processorNames());
-            browser.await("the processors " + names, "document.querySelectorAll('g.processor text.processor-name').length === " + names.size());
+            browser.await("the processors " + names,
+                    "document.querySelectorAll('g.processor text.processor-name').length === " + names.size());
             // The two panels that NiFi opens at first cover the left of the flow.
-            browser.evaluate("document.querySelectorAll('.navigation-control-header, .operation-control-header').forEach(header => header.click())");
+            browser.evaluate("document.querySelectorAll('.navigation-control-header, .operation-control-header')"
+                    + ".forEach(header => header.click())");
             browser.await("the closed panels", "document.querySelectorAll('.fa-minus-square-o').length === 0");
             assertEquals(names, texts(browser, "g.processor text.processor-name"));
-            assertTrue(texts(browser, "g.processor text.processor-type").stream().anyMatch(type -> type.startsWith("EncodeText ")));
+            assertTrue(texts(browser, "g.processor text.processor-type").stream()
+                    .anyMatch(type -> type.startsWith("EncodeText ")));
             final byte[] screenshot = browser.screenshot();
             Files.write(RealNiFi.buildFolder().resolve("canvas.png"), screenshot);
-            assertTrue(colours(ImageIO.read(new ByteArrayInputStream(screenshot))) > FEW_COLOURS, "the screenshot is nearly empty");
+            assertTrue(colours(ImageIO.read(new ByteArrayInputStream(screenshot))) > FEW_COLOURS,
+                    "the screenshot is nearly empty");
         }
     }
 
@@ -62,8 +69,10 @@ class CanvasIT {
         return Files.createDirectories(profile);
     }
 
-    private static Set<String> texts(final Browser browser, final String selector) throws IOException, InterruptedException {
-        final JsonNode texts = browser.evaluate("Array.from(document.querySelectorAll('" + selector + "')).map(element => element.firstChild.textContent)");
+    private static Set<String> texts(final Browser browser, final String selector)
+            throws IOException, InterruptedException {
+        final JsonNode texts = browser.evaluate("Array.from(document.querySelectorAll('" + selector
+                + "')).map(element => element.firstChild.textContent)");
         final Set<String> found = new TreeSet<>();
         texts.forEach(text -> found.add(text.asText()));
         return found;

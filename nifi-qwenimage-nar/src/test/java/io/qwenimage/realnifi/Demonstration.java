@@ -35,13 +35,14 @@ public final class Demonstration {
     }
 
     /**
-     * Arguments: {@code --once} to end NiFi when the pictures are there, {@code --measure} to measure NiFi's own part of a
-     * picture's time before.
+     * Arguments: {@code --once} to end NiFi when the pictures are there, {@code --measure} to measure NiFi's own part
+     * of a picture's time before.
      */
     public static void main(final String[] arguments) throws IOException, InterruptedException {
         final List<String> options = List.of(arguments);
         if (!List.of(ONCE, MEASURE).containsAll(options)) {
-            System.err.println("Unknown argument in " + options + ": known are " + ONCE + " (end NiFi when the pictures are there) and "
+            System.err.println("Unknown argument in " + options + ": known are " + ONCE
+                    + " (end NiFi when the pictures are there) and "
                     + MEASURE + " (measure NiFi's own part of a picture's time)");
             System.exit(2);
         }
@@ -58,10 +59,13 @@ public final class Demonstration {
         }
     }
 
-    private void run(final ServerParts parts, final Path nar, final Path template, final List<String> options) throws IOException, InterruptedException {
+    private void run(final ServerParts parts, final Path nar, final Path template, final List<String> options)
+            throws IOException, InterruptedException {
         out.println("Starting NiFi ...");
-        try (NiFiInstance nifi = NiFiInstance.start(parts, home.resolve("nifi"), freeOr(CANVAS_PORT), List.of("-Xmx2g"))) {
-            out.println("NiFi " + nifi.client().version() + " runs at " + nifi.canvas() + "; its log is " + nifi.home().resolve("logs/nifi-app.log"));
+        try (NiFiInstance nifi = NiFiInstance.start(parts, home.resolve("nifi"), freeOr(CANVAS_PORT),
+                List.of("-Xmx2g"))) {
+            out.println("NiFi " + nifi.client().version() + " runs at " + nifi.canvas() + "; its log is "
+                    + nifi.home().resolve("logs/nifi-app.log"));
             final int processors = nifi.deploy(nar);
             out.println("Loaded " + nar.getFileName() + " into the running NiFi: " + processors + " processors");
             final TextToImageFlow flow = TextToImageFlow.start(nifi, template, home, freeOr(PROMPT_PORT));
@@ -91,12 +95,14 @@ public final class Demonstration {
     private void sayWhatTheModelIs() throws IOException {
         try (InputStream card = Demonstration.class.getResourceAsStream("/io/qwenimage/demo/qwenimage.json")) {
             if (card == null) {
-                throw new IllegalStateException("The embedded demo model is missing from nifi-qwenimage-processors/target/classes: delete that folder and run again");
+                throw new IllegalStateException("The embedded demo model is missing from "
+                        + "nifi-qwenimage-processors/target/classes: delete that folder and run again");
             }
             final JsonNode model = NiFiClient.JSON.readTree(card);
             out.println("Model: " + model.path("display_name").asText());
             if (!model.path("trained").asBoolean()) {
-                out.println("The demo model has random weights: its pictures show that the flow works, not what the prompts say.");
+                out.println("The demo model has random weights: its pictures show that the flow works, "
+                        + "not what the prompts say.");
             }
         }
     }

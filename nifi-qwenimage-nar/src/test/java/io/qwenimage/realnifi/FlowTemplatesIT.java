@@ -39,7 +39,8 @@ class FlowTemplatesIT {
 
     @ParameterizedTest
     @MethodSource("templates")
-    void templateIsValidOnceItsFoldersExist(final Path template, @TempDir final Path folder) throws IOException, InterruptedException {
+    void templateIsValidOnceItsFoldersExist(final Path template, @TempDir final Path folder)
+            throws IOException, InterruptedException {
         final ImportedFlow flow = nifi.client().importFlow(template, "validity of " + template.getFileName());
         try {
             final Map<String, String> folders = new HashMap<>();

@@ -25,7 +25,8 @@ final class Folders {
             }
 
             @Override
-            public FileVisitResult postVisitDirectory(final Path visited, final IOException failure) throws IOException {
+            public FileVisitResult postVisitDirectory(final Path visited, final IOException failure)
+                    throws IOException {
                 if (failure != null) {
                     throw failure;
                 }

@@ -42,7 +42,8 @@ public final class ImportedFlow {
     public Map<String, String> parameters() throws IOException, InterruptedException {
         final Map<String, String> parameters = new TreeMap<>();
         parameterContext().path("component").path("parameters").forEach(entry ->
-                parameters.put(entry.path("parameter").path("name").asText(), entry.path("parameter").path("value").asText("")));
+                parameters.put(entry.path("parameter").path("name").asText(),
+                        entry.path("parameter").path("value").asText("")));
         return parameters;
     }
 
@@ -52,7 +53,8 @@ public final class ImportedFlow {
         final Map<String, String> known = parameters();
         final ObjectNode request = NiFiClient.JSON.createObjectNode();
         request.set("revision", client.revisionOf(context));
-        final ObjectNode component = request.put("id", context.path("id").asText()).putObject("component").put("id", context.path("id").asText());
+        final ObjectNode component = request.put("id", context.path("id").asText()).putObject("component")
+                .put("id", context.path("id").asText());
         final ArrayNode parameters = component.putArray("parameters");
         values.forEach((name, value) -> {
             if (!known.containsKey(name)) {
@@ -60,9 +62,11 @@ public final class ImportedFlow {
             }
             parameters.addObject().putObject("parameter").put("name", name).put("value", value).put("sensitive", false);
         });
-        final JsonNode finished = client.job("/parameter-contexts/" + context.path("id").asText() + "/update-requests", request, "request", "complete");
-        if (!finished.path("request").path("failureReason").isMissingNode() && !finished.path("request").path("failureReason").isNull()) {
-            throw new IOException("NiFi refused the parameters " + values + ": " + finished.path("request").path("failureReason").asText());
+        final JsonNode finished = client.job("/parameter-contexts/" + context.path("id").asText() + "/update-requests",
+                request, "request", "complete");
+        final JsonNode reason = finished.path("request").path("failureReason");
+        if (!reason.isMissingNode() && !reason.isNull()) {
+            throw new IOException("NiFi refused the parameters " + values + ": " + reason.asText());
         }
     }
 
@@ -85,7 +89,10 @@ public final class ImportedFlow {
         schedule("RUNNING");
     }
 
-    /** Waits until NiFi has judged all processors and says what keeps them from running, one line per processor; empty when all are valid. */
+    /**
+     * Waits until NiFi has judged all processors and says what keeps them from running, one line per processor; empty
+     * when all are valid.
+     */
     public List<String> awaitValidation() throws IOException, InterruptedException {
         final Poll judged = new Poll("the validation of the processors", STATE_LIMIT, this::bulletinsText);
         judged.until(() -> processorsWhere("validationStatus", "VALIDATING"), List::isEmpty);
@@ -96,8 +103,7 @@ public final class ImportedFlow {
     public void stop() throws IOException, InterruptedException {
         schedule("STOPPED");
         final Poll idle = new Poll("the processors to stop", STATE_LIMIT, this::bulletinsText);
-        idle.until(() -> client.get("/flow/process-groups/" + id + "/status").path("processGroupStatus").path("aggregateSnapshot").path("activeThreadCount").asInt(),
-                threads -> threads == 0);
+        idle.until(() -> status().path("activeThreadCount").asInt(), threads -> threads == 0);
     }
 
     /** The id of the processor with a name. */
@@ -119,22 +125,6 @@ public final class ImportedFlow {
         request.set("revision", client.revisionOf(processor));
         request.put("state", state).put("disconnectedNodeAcknowledged", false);
         client.put("/processors/" + processor.path("id").asText() + "/run-status", request);
-    }
-
-    /** Nanoseconds that a processor's threads have worked within the last five minutes, by name. */
-    public Map<String, Long> workNanos() throws IOException, InterruptedException {
-        final Map<String, Long> work = new TreeMap<>();
-        client.get("/flow/process-groups/" + id + "/status?recursive=true").path("processGroupStatus").path("aggregateSnapshot")
-                .path("processorStatusSnapshots").forEach(entry -> {
-                    final JsonNode status = entry.path("processorStatusSnapshot");
-                    work.put(status.path("name").asText(), status.path("tasksDurationNanos").asLong());
-                });
-        return work;
-    }
-
-    /** How many FlowFiles wait in all queues. */
-    public int queued() throws IOException, InterruptedException {
-        return client.get("/flow/process-groups/" + id + "/status").path("processGroupStatus").path("aggregateSnapshot").path("flowFilesQueued").asInt();
     }
 
     /** The FlowFiles that wait in queues leaving a component, by the component's name. */
@@ -165,7 +155,8 @@ public final class ImportedFlow {
 
     /** Drops whatever waits in the group's queues. */
     public void emptyQueues() throws IOException, InterruptedException {
-        client.job("/process-groups/" + id + "/empty-all-connections-requests", NiFiClient.JSON.createObjectNode(), "dropRequest", "finished");
+        client.job("/process-groups/" + id + "/empty-all-connections-requests", NiFiClient.JSON.createObjectNode(),
+                "dropRequest", "finished");
     }
 
     /** Stops everything, empties the queues and removes the group from the canvas. */
@@ -174,7 +165,8 @@ public final class ImportedFlow {
         disableServices();
         emptyQueues();
         final JsonNode group = client.get("/process-groups/" + id);
-        client.delete("/process-groups/" + id + "?disconnectedNodeAcknowledged=false&version=" + group.path("revision").path("version").asLong());
+        client.delete("/process-groups/" + id + "?disconnectedNodeAcknowledged=false&version="
+                + group.path("revision").path("version").asLong());
     }
 
     /** The bulletins within the group, for messages. */
@@ -191,7 +183,8 @@ public final class ImportedFlow {
 
     private List<Waiting> waitingIn(final String connection) throws IOException, InterruptedException {
         final String queue = "/flowfile-queues/" + connection;
-        final JsonNode listing = client.job(queue + "/listing-requests", NiFiClient.JSON.createObjectNode(), "listingRequest", "finished");
+        final JsonNode listing = client.job(queue + "/listing-requests", NiFiClient.JSON.createObjectNode(),
+                "listingRequest", "finished");
         final List<Waiting> waiting = new ArrayList<>();
         for (final JsonNode summary : listing.path("listingRequest").path("flowFileSummaries")) {
             final String uuid = summary.path("uuid").asText();
@@ -204,18 +197,25 @@ public final class ImportedFlow {
     }
 
     private JsonNode parameterContext() throws IOException, InterruptedException {
-        final String context = client.get("/process-groups/" + id).path("component").path("parameterContext").path("id").asText("");
+        final String context = client.get("/process-groups/" + id).path("component").path("parameterContext").path("id")
+                .asText("");
         if (context.isEmpty()) {
             throw new NoSuchElementException("The flow has no parameter context: its definition needs one");
         }
         return client.get("/parameter-contexts/" + context);
     }
 
+    private JsonNode status() throws IOException, InterruptedException {
+        return client.get("/flow/process-groups/" + id + "/status").path("processGroupStatus")
+                .path("aggregateSnapshot");
+    }
+
     private JsonNode processors() throws IOException, InterruptedException {
         return client.get("/process-groups/" + id + "/processors").path("processors");
     }
 
-    private List<String> processorsWhere(final String field, final String value) throws IOException, InterruptedException {
+    private List<String> processorsWhere(final String field, final String value)
+            throws IOException, InterruptedException {
         final List<String> found = new ArrayList<>();
         processors().forEach(processor -> {
             final JsonNode component = processor.path("component");
@@ -237,19 +237,22 @@ public final class ImportedFlow {
 
     private void schedule(final String state) throws IOException, InterruptedException {
         client.put("/flow/process-groups/" + id,
-                NiFiClient.JSON.createObjectNode().put("id", id).put("state", state).put("disconnectedNodeAcknowledged", false));
+                NiFiClient.JSON.createObjectNode().put("id", id).put("state", state)
+                        .put("disconnectedNodeAcknowledged", false));
     }
 
     private void switchServices(final String state) throws IOException, InterruptedException {
         final Poll valid = new Poll("valid controller services", STATE_LIMIT, this::bulletinsText);
         valid.until(() -> serviceProblems("validationStatus", "VALIDATING"), List::isEmpty);
         client.put("/flow/process-groups/" + id + "/controller-services",
-                NiFiClient.JSON.createObjectNode().put("id", id).put("state", state).put("disconnectedNodeAcknowledged", false));
+                NiFiClient.JSON.createObjectNode().put("id", id).put("state", state)
+                        .put("disconnectedNodeAcknowledged", false));
         final Poll switched = new Poll("controller services in state " + state, STATE_LIMIT, this::bulletinsText);
         switched.until(() -> servicesNotIn(state), List::isEmpty);
     }
 
-    private List<String> serviceProblems(final String field, final String value) throws IOException, InterruptedException {
+    private List<String> serviceProblems(final String field, final String value)
+            throws IOException, InterruptedException {
         final List<String> found = new ArrayList<>();
         services().forEach(service -> {
             if (value.equals(service.path("component").path(field).asText())) {
@@ -264,13 +267,15 @@ public final class ImportedFlow {
         services().forEach(service -> {
             final JsonNode component = service.path("component");
             if (!state.equals(component.path("state").asText())) {
-                others.add(component.path("name").asText() + " " + component.path("state").asText() + " " + component.path("validationErrors"));
+                others.add(component.path("name").asText() + " " + component.path("state").asText() + " "
+                        + component.path("validationErrors"));
             }
         });
         return others;
     }
 
     private JsonNode services() throws IOException, InterruptedException {
-        return client.get("/flow/process-groups/" + id + "/controller-services?includeAncestorGroups=false").path("controllerServices");
+        return client.get("/flow/process-groups/" + id + "/controller-services?includeAncestorGroups=false")
+                .path("controllerServices");
     }
 }

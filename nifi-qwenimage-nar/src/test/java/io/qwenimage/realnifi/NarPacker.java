@@ -36,7 +36,8 @@ final class NarPacker {
      * @param jars the libraries inside
      * @return the NAR's path
      */
-    static Path pack(final Path folder, final String id, final String parent, final String version, final List<Path> jars) throws IOException {
+    static Path pack(final Path folder, final String id, final String parent, final String version,
+            final List<Path> jars) throws IOException {
         final Path nar = folder.resolve(id + "-" + version + ".nar");
         if (isNewer(nar, jars)) {
             return nar;

@@ -30,7 +30,8 @@ public final class NiFiClient {
     private static final int MAXIMUM_EVENTS = 1000;
 
     private final URI address;
-    private final HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(Duration.ofSeconds(5)).build();
+    private final HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1)
+            .connectTimeout(Duration.ofSeconds(5)).build();
     private final String clientId = UUID.randomUUID().toString();
 
     NiFiClient(final URI address) {
@@ -70,7 +71,8 @@ public final class NiFiClient {
     }
 
     /**
-     * Imports a flow definition as a new process group on the root canvas, stopped, as a user does with "browse" in the canvas's dialog.
+     * Imports a flow definition as a new process group on the root canvas, stopped, as a user does with "browse" in
+     * the canvas's dialog.
      *
      * @param definition the file
      * @param name the name of the new group
@@ -79,13 +81,16 @@ public final class NiFiClient {
         final String root = get("/flow/process-groups/root").path("processGroupFlow").path("id").asText();
         final String boundary = "qwenimage-" + UUID.randomUUID();
         final ByteArrayOutputStream form = new ByteArrayOutputStream();
-        final Map<String, String> fields = Map.of("groupName", name, "positionX", "0", "positionY", "0", "clientId", clientId,
+        final Map<String, String> fields = Map.of("groupName", name, "positionX", "0", "positionY", "0",
+                "clientId", clientId,
                 "disconnectedNodeAcknowledged", "false");
         for (final Map.Entry<String, String> field : fields.entrySet()) {
-            form.writeBytes(("--" + boundary + "\r\nContent-Disposition: form-data; name=\"" + field.getKey() + "\"\r\n\r\n" + field.getValue() + "\r\n")
+            form.writeBytes(("--" + boundary + "\r\nContent-Disposition: form-data; name=\"" + field.getKey()
+                    + "\"\r\n\r\n" + field.getValue() + "\r\n")
                     .getBytes(StandardCharsets.UTF_8));
         }
-        form.writeBytes(("--" + boundary + "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + definition.getFileName()
+        form.writeBytes(("--" + boundary + "\r\nContent-Disposition: form-data; name=\"file\"; filename=\""
+                + definition.getFileName()
                 + "\"\r\nContent-Type: application/json\r\n\r\n").getBytes(StandardCharsets.UTF_8));
         form.writeBytes(Files.readAllBytes(definition));
         form.writeBytes(("\r\n--" + boundary + "--\r\n").getBytes(StandardCharsets.UTF_8));
@@ -101,7 +106,8 @@ public final class NiFiClient {
         get("/flow/bulletin-board?groupId=" + groupId).path("bulletinBoard").path("bulletins")
                 .forEach(entry -> {
                     final JsonNode bulletin = entry.path("bulletin");
-                    messages.add(bulletin.path("level").asText() + " " + bulletin.path("sourceName").asText() + ": " + bulletin.path("message").asText());
+                    messages.add(bulletin.path("level").asText() + " " + bulletin.path("sourceName").asText() + ": "
+                            + bulletin.path("message").asText());
                 });
         return messages;
     }
@@ -110,7 +116,8 @@ public final class NiFiClient {
     public Map<String, Long> counters() throws IOException, InterruptedException {
         final Map<String, Long> counters = new TreeMap<>();
         get("/counters").path("counters").path("aggregateSnapshot").path("counters")
-                .forEach(counter -> counters.put(counter.path("context").asText() + " / " + counter.path("name").asText(), counter.path("valueCount").asLong()));
+                .forEach(counter -> counters.put(counter.path("context").asText() + " / "
+                        + counter.path("name").asText(), counter.path("valueCount").asLong()));
         return counters;
     }
 
@@ -154,7 +161,8 @@ public final class NiFiClient {
     byte[] bytes(final String path) throws IOException, InterruptedException {
         final HttpResponse<byte[]> response = http.send(request(path).GET().build(), BodyHandlers.ofByteArray());
         if (response.statusCode() >= 300) {
-            throw new IOException("GET " + path + " answered " + response.statusCode() + ": " + new String(response.body(), StandardCharsets.UTF_8));
+            throw new IOException("GET " + path + " answered " + response.statusCode() + ": "
+                    + new String(response.body(), StandardCharsets.UTF_8));
         }
         return response.body();
     }
@@ -180,7 +188,8 @@ public final class NiFiClient {
      * @param finished the flag in that object
      * @return the last answer
      */
-    JsonNode job(final String path, final JsonNode body, final String key, final String finished) throws IOException, InterruptedException {
+    JsonNode job(final String path, final JsonNode body, final String key, final String finished)
+            throws IOException, InterruptedException {
         JsonNode state = post(path, body);
         final String id = state.path(key).path(state.path(key).has("id") ? "id" : "requestId").asText();
         if (!state.path(key).path(finished).asBoolean()) {
@@ -205,7 +214,8 @@ public final class NiFiClient {
     private JsonNode parse(final HttpRequest request) throws IOException, InterruptedException {
         final HttpResponse<String> response = http.send(request, BodyHandlers.ofString());
         if (response.statusCode() >= 300) {
-            throw new IOException(request.method() + " " + request.uri() + " answered " + response.statusCode() + ": " + response.body());
+            throw new IOException(request.method() + " " + request.uri() + " answered " + response.statusCode() + ": "
+                    + response.body());
         }
         return JSON.readTree(response.body());
     }

@@ -30,8 +30,8 @@ import java.util.stream.Stream;
  * It ends with {@link #close()}, and with the process that started it in any case.
  */
 public final class NiFiInstance implements AutoCloseable {
-    private static final Duration START_LIMIT = Duration.ofMinutes(4);
-    private static final Duration DEPLOY_LIMIT = Duration.ofMinutes(2);
+    private static final Duration START_LIMIT = Duration.ofMinutes(10);
+    private static final Duration DEPLOY_LIMIT = Duration.ofMinutes(5);
     private static final Duration STOP_LIMIT = Duration.ofSeconds(20);
     private static final int LOG_TAIL = 20;
     private static final int LOG_ERRORS = 10;
@@ -64,7 +64,8 @@ public final class NiFiInstance implements AutoCloseable {
      * @param javaOptions options for the server's Java, such as {@code -Xmx2g}
      * @throws IllegalStateException when NiFi ends or stays silent, with the end of its log
      */
-    public static NiFiInstance start(final ServerParts parts, final Path home, final int port, final List<String> javaOptions)
+    public static NiFiInstance start(final ServerParts parts, final Path home, final int port,
+            final List<String> javaOptions)
             throws IOException, InterruptedException {
         final int actualPort = port == 0 ? freePort() : port;
         final Path realHome = Files.createDirectories(home).toRealPath();
@@ -91,7 +92,8 @@ public final class NiFiInstance implements AutoCloseable {
 
     /**
      * A port of the loopback that nobody listened on a moment ago. It is none of those that systems give to outgoing
-     * connections: a client that asks again and again for a server still starting could be given that very port, and keep it.
+     * connections: a client that asks again and again for a server still starting could be given that very port, and
+     * keep it.
      */
     public static int freePort() throws IOException {
         final SplittableRandom random = new SplittableRandom();
@@ -101,7 +103,8 @@ public final class NiFiInstance implements AutoCloseable {
                 return port;
             }
         }
-        throw new IOException("No free port was found between " + FIRST_PORT + " and " + LAST_PORT + ": end what listens on them");
+        throw new IOException("No free port was found between " + FIRST_PORT + " and " + LAST_PORT
+                + ": end what listens on them");
     }
 
     /** Whether a server could listen on a port of the loopback now. */
@@ -146,7 +149,8 @@ public final class NiFiInstance implements AutoCloseable {
             artifact = attributes.getValue("Nar-Id");
         }
         if (!client.processorTypesOf(artifact).isEmpty()) {
-            throw new IllegalStateException("NiFi at " + client.address() + " holds the bundle " + artifact + " already: deploy into a fresh instance");
+            throw new IllegalStateException("NiFi at " + client.address() + " holds the bundle " + artifact
+                    + " already: deploy into a fresh instance");
         }
         // Under its final name only when it is whole: the autoloader may look at any moment.
         final Path extensions = Files.createDirectories(home.resolve("extensions"));
@@ -170,7 +174,8 @@ public final class NiFiInstance implements AutoCloseable {
             if (Files.exists(log)) {
                 final List<String> lines = readLines(log);
                 text.append("--- ").append(log).append(System.lineSeparator());
-                final Stream<String> errors = lines.stream().filter(line -> line.contains(" ERROR ") || line.startsWith("Caused by: ")).limit(LOG_ERRORS);
+                final Stream<String> errors = lines.stream()
+                        .filter(line -> line.contains(" ERROR ") || line.startsWith("Caused by: ")).limit(LOG_ERRORS);
                 final Stream<String> last = lines.stream().skip(Math.max(0, lines.size() - LOG_TAIL));
                 Stream.concat(errors, last).forEach(line -> text.append(line).append(System.lineSeparator()));
             }
@@ -194,14 +199,16 @@ public final class NiFiInstance implements AutoCloseable {
         final Poll poll = new Poll("NiFi's API at " + client.address(), START_LIMIT, this::describe);
         poll.until(() -> {
             if (!process.isAlive()) {
-                throw new IllegalStateException("NiFi ended with status " + process.exitValue() + " while it started" + System.lineSeparator() + logTail());
+                throw new IllegalStateException("NiFi ended with status " + process.exitValue() + " while it started"
+                        + System.lineSeparator() + logTail());
             }
             return client.answers();
         }, answers -> answers);
     }
 
     private String describe() {
-        return (process.isAlive() ? "NiFi is running" : "NiFi has ended with status " + process.exitValue()) + System.lineSeparator() + logTail();
+        return (process.isAlive() ? "NiFi is running" : "NiFi has ended with status " + process.exitValue())
+                + System.lineSeparator() + logTail();
     }
 
     private void end() {
@@ -216,7 +223,8 @@ public final class NiFiInstance implements AutoCloseable {
         }
     }
 
-    private static List<String> command(final ServerParts parts, final Path home, final List<String> javaOptions) throws IOException {
+    private static List<String> command(final ServerParts parts, final Path home, final List<String> javaOptions)
+            throws IOException {
         final List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(javaOptions);
@@ -239,7 +247,8 @@ public final class NiFiInstance implements AutoCloseable {
 
     /** Held as long as the instance uses its home, and released by the system should this Java be killed. */
     private static FileChannel lock(final Path home) throws IOException {
-        final FileChannel channel = FileChannel.open(home.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        final FileChannel channel = FileChannel.open(home.resolve("lock"), StandardOpenOption.CREATE,
+                StandardOpenOption.WRITE);
         if (channel.tryLock() == null) {
             channel.close();
             throw new IllegalStateException("Another NiFi runs in " + home + ": end that one first");

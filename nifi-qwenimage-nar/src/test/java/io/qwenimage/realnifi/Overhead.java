@@ -10,9 +10,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Measures NiFi's own part of a picture's time. Provenance knows for each FlowFile how long it has existed, from the arrival of
- * the prompt to the saved picture, and how long each of the three stages worked on it; what is left is NiFi: taking the prompt,
- * scheduling, queues, commits of sessions, saving.
+ * Measures NiFi's own part of a picture's time. Provenance knows for each FlowFile how long it has existed, from the
+ * arrival of the prompt to the saved picture, and how long each of the three stages worked on it; what is left is NiFi:
+ * taking the prompt, scheduling, queues, commits of sessions, saving.
  */
 final class Overhead {
     private static final int WARM_UP = 10;
@@ -40,25 +40,28 @@ final class Overhead {
             }
         }
         final Map<String, Map<String, Long>> stages = new LinkedHashMap<>();
-        stages.put(TextToImageFlow.ENCODE, byPicture(TextToImageFlow.ENCODE, "CONTENT_MODIFIED", "eventDuration", names));
-        stages.put(TextToImageFlow.DENOISE, byPicture(TextToImageFlow.DENOISE, "CONTENT_MODIFIED", "eventDuration", names));
-        stages.put(TextToImageFlow.DECODE, byPicture(TextToImageFlow.DECODE, "CONTENT_MODIFIED", "eventDuration", names));
+        for (final String stage : List.of(TextToImageFlow.ENCODE, TextToImageFlow.DENOISE, TextToImageFlow.DECODE)) {
+            stages.put(stage, byPicture(stage, "CONTENT_MODIFIED", "eventDuration", names));
+        }
         final Map<String, Long> whole = byPicture(TextToImageFlow.SAVE, "SEND", "lineageDuration", names);
         final List<Long> rest = new ArrayList<>();
         for (final String name : names) {
             rest.add(whole.get(name) - stages.values().stream().mapToLong(stage -> stage.get(name)).sum());
         }
         out.printf("%nMedians of %d pictures in milliseconds, after %d to warm up:%n", PICTURES, WARM_UP);
-        stages.forEach((stage, durations) -> out.printf("%8d  %s%n", median(new ArrayList<>(durations.values())), stage));
+        stages.forEach((stage, durations) ->
+                out.printf("%8d  %s%n", median(new ArrayList<>(durations.values())), stage));
         out.printf("%8d  NiFi itself%n", median(rest));
         out.printf("%8d  from the prompt's arrival to the saved picture%n", median(new ArrayList<>(whole.values())));
     }
 
     /** A duration that a processor's events tell, by the name of the picture. */
-    private Map<String, Long> byPicture(final String processor, final String eventType, final String field, final List<String> names)
+    private Map<String, Long> byPicture(final String processor, final String eventType, final String field,
+            final List<String> names)
             throws IOException, InterruptedException {
         final String id = flow.group().processorId(processor);
-        final Poll indexed = new Poll("the provenance of " + names.size() + " pictures at " + processor, INDEX_LIMIT, () -> "");
+        final Poll indexed = new Poll("the provenance of " + names.size() + " pictures at " + processor, INDEX_LIMIT,
+                () -> "");
         return indexed.until(() -> {
             final Map<String, Long> durations = new LinkedHashMap<>();
             for (final JsonNode event : nifi.client().provenance(id)) {

@@ -35,7 +35,8 @@ record Poll(String what, Duration limit, Supplier<String> details) {
                 return answer;
             }
             if (System.nanoTime() > deadline) {
-                throw new IllegalStateException("Waited " + limit.toSeconds() + " s in vain for " + what + "; the last answer was " + answer
+                throw new IllegalStateException("Waited " + limit.toSeconds() + " s in vain for " + what
+                        + "; the last answer was " + answer
                         + System.lineSeparator() + details.get());
             }
             Thread.sleep(PAUSE_MILLIS);

@@ -1,16 +1,16 @@
 package io.qwenimage.realnifi;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ParameterContext;
+import org.junit.jupiter.api.extension.ParameterResolutionException;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
 /**
- * Hands the one NiFi of the test run to whoever asks for a {@link NiFiInstance}: it is started, and our NAR deployed hot, when
- * the first test asks, and ends with the run.
+ * Hands the one NiFi of the test run to whoever asks for a {@link NiFiInstance}: it is started, and our NAR deployed
+ * hot, when the first test asks, and ends with the run. A start that fails is not tried again.
  */
 final class RealNiFi implements ParameterResolver {
     private static final ExtensionContext.Namespace NAMESPACE = ExtensionContext.Namespace.create(RealNiFi.class);
@@ -24,8 +24,13 @@ final class RealNiFi implements ParameterResolver {
 
     @Override
     public Object resolveParameter(final ParameterContext parameter, final ExtensionContext context) {
-        // The store closes the instance when the run ends.
-        return context.getRoot().getStore(NAMESPACE).computeIfAbsent(NiFiInstance.class, key -> start(), NiFiInstance.class);
+        // The store closes what it holds when the run ends.
+        final Start start = context.getRoot().getStore(NAMESPACE)
+                .computeIfAbsent(Start.class, key -> Start.now(), Start.class);
+        if (start.failure() != null) {
+            throw new ParameterResolutionException("NiFi did not start", start.failure());
+        }
+        return start.instance();
     }
 
     /** The build folder, where tests may leave what is to be looked at. */
@@ -38,30 +43,42 @@ final class RealNiFi implements ParameterResolver {
         return Path.of(property("qwenimage.flow.templates"));
     }
 
-    private static NiFiInstance start() {
-        try {
-            final ServerParts parts = ServerParts.of(Path.of(property("qwenimage.nifi.parts")));
-            final NiFiInstance instance = NiFiInstance.start(parts, buildFolder().resolve("nifi-of-tests"), 0, JAVA_OPTIONS);
-            try {
-                instance.deploy(Path.of(property("qwenimage.nar")));
-                return instance;
-            } catch (final IOException | InterruptedException | IllegalStateException e) {
-                instance.close();
-                throw e;
-            }
-        } catch (final IOException e) {
-            throw new UncheckedIOException(e);
-        } catch (final InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException("Interrupted while NiFi started", e);
-        }
-    }
-
     private static String property(final String name) {
         final String value = System.getProperty(name);
         if (value == null) {
-            throw new IllegalStateException("The system property " + name + " is not set: run the integration tests with Maven's phase verify");
+            throw new IllegalStateException("The system property " + name
+                    + " is not set: run the integration tests with Maven's phase verify");
         }
         return value;
+    }
+
+    /** What came of the one attempt to start: an instance or a failure. */
+    private record Start(NiFiInstance instance, Exception failure) implements AutoCloseable {
+        static Start now() {
+            try {
+                final ServerParts parts = ServerParts.of(Path.of(property("qwenimage.nifi.parts")));
+                final Path home = buildFolder().resolve("nifi-of-tests");
+                final NiFiInstance instance = NiFiInstance.start(parts, home, 0, JAVA_OPTIONS);
+                try {
+                    instance.deploy(Path.of(property("qwenimage.nar")));
+                    return new Start(instance, null);
+                } catch (final IOException | InterruptedException | IllegalStateException e) {
+                    instance.close();
+                    throw e;
+                }
+            } catch (final InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return new Start(null, e);
+            } catch (final IOException | IllegalStateException e) {
+                return new Start(null, e);
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            if (instance != null) {
+                instance.close();
+            }
+        }
     }
 }

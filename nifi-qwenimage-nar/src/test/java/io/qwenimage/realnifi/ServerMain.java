@@ -16,7 +16,8 @@ final class ServerMain {
                 handle -> handle.onExit().thenRun(() -> Runtime.getRuntime().halt(ABANDONED)),
                 () -> Runtime.getRuntime().halt(ABANDONED));
         try {
-            Class.forName("org.apache.nifi.NiFi").getMethod("main", String[].class).invoke(null, (Object) new String[0]);
+            Class.forName("org.apache.nifi.NiFi").getMethod("main", String[].class)
+                    .invoke(null, (Object) new String[0]);
         } catch (final InvocationTargetException e) {
             throw new IllegalStateException("NiFi did not start", e.getCause());
         }

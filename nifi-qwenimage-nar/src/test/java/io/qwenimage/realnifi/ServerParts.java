@@ -17,7 +17,8 @@ record ServerParts(Path library, Path standardNars) {
     private static final String STANDARD_NAR = "nifi-standard-nar";
 
     /**
-     * Completes the parts in a build folder: the standard processors are packed into NARs if that has not been done yet.
+     * Completes the parts in a build folder: the standard processors are packed into NARs if that has not been done
+     * yet.
      *
      * @param folder the build folder of the module real-nifi, with {@code lib} and {@code standard}
      */
@@ -41,7 +42,8 @@ record ServerParts(Path library, Path standardNars) {
     private static String version(final Path library) throws IOException {
         final List<Path> runtime = NarPacker.jars(library, "nifi-runtime-*.jar");
         if (runtime.size() != 1) {
-            throw new IllegalStateException("Expected one nifi-runtime jar in " + library + " but found " + runtime + ": delete the folder and build again");
+            throw new IllegalStateException("Expected one nifi-runtime jar in " + library + " but found " + runtime
+                    + ": delete the folder and build again");
         }
         return runtime.getFirst().getFileName().toString().replaceAll("nifi-runtime-(.*)\\.jar", "$1");
     }

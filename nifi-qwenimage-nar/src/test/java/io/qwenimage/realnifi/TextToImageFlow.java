@@ -53,7 +53,8 @@ final class TextToImageFlow implements AutoCloseable {
      */
     static TextToImageFlow start(final NiFiInstance nifi, final Path template, final Path folder, final int port)
             throws IOException, InterruptedException {
-        final TextToImageFlow started = new TextToImageFlow(nifi.client().importFlow(template, "Text to image"), folder, port);
+        final TextToImageFlow started = new TextToImageFlow(nifi.client().importFlow(template, "Text to image"),
+                folder, port);
         final Map<String, String> parameters = new LinkedHashMap<>();
         parameters.put("prompts-folder", started.prompts.toString());
         parameters.put("pictures-folder", started.pictures.toString());
@@ -118,7 +119,8 @@ final class TextToImageFlow implements AutoCloseable {
             }
         }, Optional::isPresent).orElseThrow();
         if (response.statusCode() != 202) {
-            throw new IllegalStateException("The prompt sent to " + request.uri() + " was answered with status " + response.statusCode() + " instead of 202: " + response.body());
+            throw new IllegalStateException("The prompt sent to " + request.uri() + " was answered with status "
+                    + response.statusCode() + " instead of 202: " + response.body());
         }
         return response.headers().firstValue("filename").orElseThrow();
     }
@@ -130,7 +132,8 @@ final class TextToImageFlow implements AutoCloseable {
         final Poll poll = new Poll("the picture " + name, limit, flow::bulletinsText);
         poll.until(() -> {
             if (files(failures).size() > failedBefore) {
-                throw new IllegalStateException("Instead of the picture " + name + " came a failure: " + flow.bulletinsText());
+                throw new IllegalStateException("Instead of the picture " + name + " came a failure: "
+                        + flow.bulletinsText());
             }
             return Files.exists(picture);
         }, exists -> exists);
@@ -140,7 +143,8 @@ final class TextToImageFlow implements AutoCloseable {
     /** Waits until a FlowFile of a name is among the failures. */
     Path awaitFailure(final String name, final Duration limit) throws IOException, InterruptedException {
         final Poll poll = new Poll("the failure " + name, limit, flow::bulletinsText);
-        final List<Path> found = poll.until(() -> files(failures).keySet().stream().filter(file -> file.getFileName().toString().equals(name)).toList(),
+        final List<Path> found = poll.until(() -> files(failures).keySet().stream()
+                .filter(file -> file.getFileName().toString().equals(name)).toList(),
                 files -> !files.isEmpty());
         return found.getFirst();
     }

@@ -30,7 +30,10 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.w3c.dom.Node;
 
-/** Prompts through the shipped flow in a real NiFi, with the embedded demo model: pictures, failures, and a stop in the middle. */
+/**
+ * Prompts through the shipped flow in a real NiFi, with the embedded demo model: pictures, failures, and a stop in the
+ * middle.
+ */
 @ExtendWith(RealNiFi.class)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class TextToImageIT {
@@ -47,7 +50,8 @@ class TextToImageIT {
 
     @BeforeAll
     void startFlow(@TempDir final Path folder) throws IOException, InterruptedException {
-        flow = TextToImageFlow.start(nifi, RealNiFi.flowTemplates().resolve(TextToImageFlow.TEMPLATE), folder, NiFiInstance.freePort());
+        flow = TextToImageFlow.start(nifi, RealNiFi.flowTemplates().resolve(TextToImageFlow.TEMPLATE), folder,
+                NiFiInstance.freePort());
     }
 
     @AfterAll
@@ -68,7 +72,8 @@ class TextToImageIT {
         final BufferedImage image = ImageIO.read(new ByteArrayInputStream(picture));
         assertEquals(card.path("width").asInt(), image.getWidth());
         assertEquals(card.path("height").asInt(), image.getHeight());
-        assertTrue(texts(picture).stream().anyMatch(text -> text.contains("a red circle, 红色的圆")), () -> "no prompt in " + texts(picture));
+        assertTrue(texts(picture).stream().anyMatch(text -> text.contains("a red circle, 红色的圆")),
+                () -> "no prompt in " + texts(picture));
     }
 
     @Test
@@ -111,7 +116,8 @@ class TextToImageIT {
         assertArrayEquals(noText, Files.readAllBytes(kept));
         final Poll told = new Poll("a bulletin on no-text.txt", LIMIT, () -> "");
         told.until(flow.group()::bulletins, bulletins -> bulletins.stream().anyMatch(bulletin ->
-                bulletin.startsWith("ERROR Say what failed") && bulletin.contains("no-text.txt") && bulletin.contains("UTF-8")));
+                bulletin.startsWith("ERROR Say what failed") && bulletin.contains("no-text.txt")
+                        && bulletin.contains("UTF-8")));
         assertFalse(Files.exists(flow.pictures().resolve("no-text.png")));
     }
 
@@ -162,7 +168,8 @@ class TextToImageIT {
     private long denoisingSteps() throws IOException, InterruptedException {
         long steps = 0;
         for (final Map.Entry<String, Long> counter : nifi.client().counters().entrySet()) {
-            if (counter.getKey().startsWith(TextToImageFlow.DENOISE + " (") && counter.getKey().endsWith(STEPS_COUNTER)) {
+            final String name = counter.getKey();
+            if (name.startsWith(TextToImageFlow.DENOISE + " (") && name.endsWith(STEPS_COUNTER)) {
                 steps += counter.getValue();
             }
         }
@@ -178,7 +185,8 @@ class TextToImageIT {
         final String id = flow.group().processorId(processor);
         final Poll indexed = new Poll("the provenance of " + filename, LIMIT, () -> "");
         return indexed.until(() -> nifi.client().provenance(id).stream()
-                .filter(event -> "CONTENT_MODIFIED".equals(event.path("eventType").asText()) && filename.equals(NiFiClient.attribute(event, "filename"))).toList(),
+                .filter(event -> "CONTENT_MODIFIED".equals(event.path("eventType").asText())
+                        && filename.equals(NiFiClient.attribute(event, "filename"))).toList(),
                 events -> !events.isEmpty()).getFirst();
     }
 
