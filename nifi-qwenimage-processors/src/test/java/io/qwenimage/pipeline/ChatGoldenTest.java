@@ -13,6 +13,7 @@ import io.qwenimage.backend.Cancellation;
 import io.qwenimage.image.ImageDecoder;
 import io.qwenimage.image.RgbImage;
 import io.qwenimage.tensor.HostTensor;
+import io.qwenimage.tokenizer.Tokenizer;
 import io.qwenimage.weights.SafetensorsFile;
 import io.qwenimage.weights.WeightSource;
 import java.io.IOException;
@@ -59,6 +60,11 @@ final class ChatGoldenTest {
             assertArrayEquals(ints(expected.tensor("token_ids")), answer.tokenIds());
             assertEquals(description.get("text").asText(), answer.text());
             assertEquals(answer.text(), heard.toString());
+            try (Tokenizer tokenizer = Tokenizer.open(model)) {
+                final int[] ids = answer.tokenIds();
+                assertEquals(tokenizer.decode(answer.finished() ? Arrays.copyOf(ids, ids.length - 1) : ids),
+                        answer.markedText());
+            }
         }
     }
 
