@@ -31,7 +31,7 @@ final class VisionOptions {
                     + "encoder answers")
     private Path model;
     @Option(names = "--image", paramLabel = "F",
-            description = "a picture (PNG, JPEG, WebP, GIF, BMP); several are shown in their order")
+            description = "a picture (PNG, JPEG, WebP, GIF, BMP, TIFF); several are shown in their order")
     private List<Path> images = new ArrayList<>();
     @Option(names = "--max-new-tokens", paramLabel = "N",
             description = "longest answer in tokens; default ${DEFAULT-VALUE}")
