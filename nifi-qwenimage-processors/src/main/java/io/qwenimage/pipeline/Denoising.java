@@ -39,20 +39,23 @@ final class Denoising implements StandardQwenImagePipeline.Stage {
      * @param prompt   [n, d]
      * @param negative [m, d], or null for no guidance
      * @param references what an edit begins with, each [c, h, w]; none for text to image
+     * @param start    what image-to-image begins with, null for noise alone
      * @param grid     patches of the picture
      * @return [c, h, w], F32
      */
     HostTensor denoise(final HostTensor prompt, final HostTensor negative, final List<HostTensor> references,
-            final PatchGrid grid, final DenoiseRequest request, final StepListener listener,
+            final StartPicture start, final PatchGrid grid, final DenoiseRequest request, final StepListener listener,
             final Cancellation cancellation) {
         final Schedule schedule = schedule(request.steps(), grid.tokens());
         try (Arena arena = backend.openArena("denoising")) {
             final Guidance guidance = guidance(arena, prompt, negative, references, grid,
                     (float) request.trueCfgScale());
             Arena current = arena.open("noise");
-            HostTensor packed = noise(grid, request.seed());
+            final int first = start == null ? 0 : skipped(schedule.steps(), request.strength());
+            final Beginning beginning = beginning(start, grid, request.seed());
+            HostTensor packed = beginning.at(schedule.sigma(first));
             Tensor latents = backend.uploadExact(current, packed); // [T, 4 c]
-            for (int step = 0; step < schedule.steps(); step++) {
+            for (int step = first; step < schedule.steps(); step++) {
                 cancellation.check();
                 final Arena next = arena.open("latents after step " + step);
                 try (Arena scratch = next.open("denoising step " + step)) {
@@ -61,7 +64,11 @@ final class Denoising implements StandardQwenImagePipeline.Stage {
                 current.close();
                 current = next;
                 packed = finite(backend.download(latents), step, schedule.steps());
-                listener.onStep(step, schedule.steps(), unpacked(packed, grid));
+                if (beginning.mask() != null) {
+                    packed = beginning.kept(packed, schedule.sigma(step + 1));
+                    latents = backend.uploadExact(current, packed);
+                }
+                listener.onStep(step - first, schedule.steps() - first, unpacked(packed, grid));
             }
             return unpacked(packed, grid);
         }
@@ -132,14 +139,58 @@ final class Denoising implements StandardQwenImagePipeline.Stage {
         return backend.concat(arena, all.toArray(new Tensor[0]));
     }
 
-    /** Noise is drawn in the order [1, 1, c, h, w] and packed afterwards, as the reference does. */
-    private HostTensor noise(final PatchGrid grid, final long seed) {
-        final int channels = latentChannels();
-        final int height = 2 * grid.rows();
-        final int width = 2 * grid.columns();
-        final float[] drawn = new TorchGenerator(seed).normal(channels * height * width);
-        return HostTensor.ofFloats(Shape.of(grid.tokens(), 4L * channels),
-                LatentPacking.pack(drawn, channels, height, width));
+    /**
+     * What denoising begins with: noise, or a picture under noise.
+     *
+     * @param noise   [T, 4 c]
+     * @param picture the same, or null
+     * @param mask    1 where the picture is painted anew, 0 elsewhere; null for everywhere
+     */
+    private record Beginning(HostTensor noise, float[] picture, float[] mask) {
+        /** The picture under as much noise as there is at a level; the whole noise without a picture. */
+        HostTensor at(final float sigma) {
+            if (picture == null) {
+                return noise;
+            }
+            final float[] mixed = noise.toFloats();
+            for (int i = 0; i < mixed.length; i++) {
+                mixed[i] = sigma * mixed[i] + (1 - sigma) * picture[i];
+            }
+            return HostTensor.ofFloats(noise.shape(), mixed);
+        }
+
+        /** Latents outside the mask are the picture's again, under the noise of that level. */
+        HostTensor kept(final HostTensor latents, final float sigma) {
+            final float[] mixed = at(sigma).toFloats();
+            final float[] painted = latents.toFloats();
+            for (int i = 0; i < mixed.length; i++) {
+                mixed[i] = (1 - mask[i]) * mixed[i] + mask[i] * painted[i];
+            }
+            return HostTensor.ofFloats(latents.shape(), mixed);
+        }
+    }
+
+    /**
+     * Noise is drawn in the order [1, 1, c, h, w] and packed afterwards, as the reference does; where there is a
+     * picture, its latents are drawn before.
+     */
+    private Beginning beginning(final StartPicture start, final PatchGrid grid, final long seed) {
+        final TorchGenerator generator = new TorchGenerator(seed);
+        final float[] picture = start == null ? null : PackedLatents.of(start.draw(generator)).toFloats();
+        final Shape shape = Shape.of(latentChannels(), 2L * grid.rows(), 2L * grid.columns());
+        final float[] drawn = generator.normal(Math.toIntExact(shape.elements()));
+        return new Beginning(PackedLatents.of(HostTensor.ofFloats(shape, drawn)), picture,
+                start == null ? null : start.packedMask());
+    }
+
+    /** How many steps image-to-image leaves out, {@code get_timesteps} of pipeline_qwenimage_img2img.py. */
+    private static int skipped(final int steps, final double strength) {
+        final int skipped = (int) Math.max(steps - Math.min(steps * strength, steps), 0);
+        if (skipped >= steps) {
+            throw new DataException("the strength is " + strength + ", which leaves none of " + steps
+                    + " steps; raise the strength or the number of steps");
+        }
+        return skipped;
     }
 
     /** The patches of latents from a bundle. */

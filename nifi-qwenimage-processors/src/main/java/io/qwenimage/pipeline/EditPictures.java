@@ -96,7 +96,7 @@ record EditPictures(List<HostTensor> latents, List<HostTensor> embeddings, List<
         return new DenoiseRequest(
                 asked.width() == DenoiseRequest.AUTOMATIC ? number(bundle, WIDTH) : asked.width(),
                 asked.height() == DenoiseRequest.AUTOMATIC ? number(bundle, HEIGHT) : asked.height(),
-                asked.steps(), asked.trueCfgScale(), asked.seed());
+                asked.steps(), asked.trueCfgScale(), asked.seed(), asked.strength());
     }
 
     private static int number(final Bundle bundle, final String key) {

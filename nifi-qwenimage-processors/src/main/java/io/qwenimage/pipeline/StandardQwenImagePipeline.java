@@ -4,8 +4,10 @@ import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.image.ImageSize;
 import io.qwenimage.image.RgbImage;
+import io.qwenimage.image.VaePicture;
 import io.qwenimage.model.qwenimage.PatchGrid;
 import io.qwenimage.tensor.HostTensor;
+import io.qwenimage.tensor.Shape;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -33,6 +35,7 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
     private final ModelCard card;
     private final PipelineKind kind;
     private final OnDemand<ImageEncoding> imageEncoding;
+    private final OnDemand<StartEncoding> startEncoding;
     private final OnDemand<TextEncoding> textEncoding;
     private final OnDemand<Denoising> denoising;
     private final OnDemand<Decoding> decoding;
@@ -42,6 +45,7 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
         card = folder.card();
         kind = folder.kind();
         imageEncoding = new OnDemand<>(() -> new ImageEncoding(folder, backend));
+        startEncoding = new OnDemand<>(() -> new StartEncoding(folder, backend));
         textEncoding = new OnDemand<>(() -> new TextEncoding(folder, backend, positions));
         denoising = new OnDemand<>(() -> new Denoising(folder, backend));
         decoding = new OnDemand<>(() -> new Decoding(folder, backend));
@@ -71,6 +75,9 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
 
     @Override
     public Bundle encodeImage(final ImageRequest request, final Cancellation cancellation) {
+        if (request.start() != null) {
+            return encodeStart(request, cancellation);
+        }
         if (!kind.edits()) {
             throw new DataException(card.displayName() + " makes pictures from text alone but the number of pictures "
                     + "is " + request.images().size() + "; use a model that edits, such as Qwen-Image-Edit, or give "
@@ -113,15 +120,20 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
         checkModel(bundle);
         final List<HostTensor> references = kind.edits()
                 ? EditPictures.of(bundle, kind.maximumPictures()).latents() : List.of();
-        final DenoiseRequest request = kind.edits() ? EditPictures.sized(asked, bundle) : sized(asked);
+        final StartPicture start = !kind.edits() && StartPicture.isIn(bundle) ? StartPicture.of(bundle) : null;
+        final DenoiseRequest request = kind.edits() ? EditPictures.sized(asked, bundle)
+                : start != null ? sizedAs(start, asked) : sized(asked);
         check(request);
         final HostTensor prompt = bundle.tensor(PROMPT_EMBEDS);
         final boolean guided = request.trueCfgScale() > 1 && bundle.has(NEGATIVE_PROMPT_EMBEDS);
         final HostTensor negative = guided ? bundle.tensor(NEGATIVE_PROMPT_EMBEDS) : null;
         final PatchGrid grid = new PatchGrid(request.height() / card.sizeMultiple(),
                 request.width() / card.sizeMultiple());
-        final HostTensor latents = denoising.get().denoise(prompt, negative, references, grid, request, listener,
-                cancellation);
+        if (start != null) {
+            checkStart(start, grid, request);
+        }
+        final HostTensor latents = denoising.get().denoise(prompt, negative, references, start, grid, request,
+                listener, cancellation);
         return bundle.with(Map.of(LATENTS, latents), Map.of(
                 "width", Integer.toString(grid.columns() * card.sizeMultiple()),
                 "height", Integer.toString(grid.rows() * card.sizeMultiple()),
@@ -139,6 +151,7 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
     @Override
     public void close() {
         imageEncoding.close();
+        startEncoding.close();
         textEncoding.close();
         denoising.close();
         decoding.close();
@@ -162,10 +175,49 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
         }
     }
 
+    private Bundle encodeStart(final ImageRequest request, final Cancellation cancellation) {
+        if (kind.edits() || request.images().size() != 1) {
+            throw new DataException("the number of pictures to begin with is " + request.images().size() + " and the "
+                    + "model is " + card.displayName() + "; image-to-image takes one picture and a model that makes "
+                    + "pictures from text");
+        }
+        final int width = request.start().width() == DenoiseRequest.AUTOMATIC ? card.defaultWidth()
+                : request.start().width();
+        final int height = request.start().height() == DenoiseRequest.AUTOMATIC ? card.defaultHeight()
+                : request.start().height();
+        checkSize("width", width);
+        checkSize("height", height);
+        final RgbImage image = request.images().getFirst();
+        return startEncoding.get().encode(image, request.start().mask(),
+                VaePicture.multipleOf(new ImageSize(width, height), card.sizeMultiple()), cancellation)
+                .toBundle(card.id(), ImageSize.of(image));
+    }
+
+    /** The size of image-to-image is that of the encoded picture. */
+    private void checkStart(final StartPicture start, final PatchGrid grid, final DenoiseRequest request) {
+        final Shape shape = start.mean().shape();
+        if (shape.extent(1) != 2L * grid.rows() || shape.extent(2) != 2L * grid.columns()) {
+            throw new DataException("the picture to be made has " + request.width() + " x " + request.height()
+                    + " pixels but the bundle's picture was encoded as latents " + shape
+                    + "; encode it at that size or ask for no other");
+        }
+        if (!(request.strength() >= 0 && request.strength() <= 1)) {
+            throw new DataException("the strength is " + request.strength() + "; it must lie between 0 and 1");
+        }
+    }
+
+    private DenoiseRequest sizedAs(final StartPicture start, final DenoiseRequest asked) {
+        final int unit = card.sizeMultiple() / 2;
+        return new DenoiseRequest(
+                asked.width() == DenoiseRequest.AUTOMATIC ? start.mean().shape().intExtent(2) * unit : asked.width(),
+                asked.height() == DenoiseRequest.AUTOMATIC ? start.mean().shape().intExtent(1) * unit
+                        : asked.height(), asked.steps(), asked.trueCfgScale(), asked.seed(), asked.strength());
+    }
+
     private DenoiseRequest sized(final DenoiseRequest asked) {
         return new DenoiseRequest(asked.width() == DenoiseRequest.AUTOMATIC ? card.defaultWidth() : asked.width(),
                 asked.height() == DenoiseRequest.AUTOMATIC ? card.defaultHeight() : asked.height(), asked.steps(),
-                asked.trueCfgScale(), asked.seed());
+                asked.trueCfgScale(), asked.seed(), asked.strength());
     }
 
     private void check(final DenoiseRequest request) {

@@ -78,10 +78,22 @@ record GoldenCase(Path folder, JsonNode json) {
         return images;
     }
 
+    /** The pictures and what they are for. */
+    ImageRequest pictures() throws IOException {
+        if (kind().equals("edit")) {
+            return new ImageRequest(images());
+        }
+        final String mask = json.path("mask").textValue();
+        return new ImageRequest(images(), new ImageRequest.Start(
+                mask == null ? null : ImageDecoder.read(Files.readAllBytes(folder.resolve(mask))),
+                denoise().width(), denoise().height()));
+    }
+
     DenoiseRequest denoise() {
         return new DenoiseRequest(json.path("width").asInt(DenoiseRequest.AUTOMATIC),
                 json.path("height").asInt(DenoiseRequest.AUTOMATIC), steps(),
-                json.required("true_cfg_scale").doubleValue(), json.required("seed").bigIntegerValue().longValue());
+                json.required("true_cfg_scale").doubleValue(), json.required("seed").bigIntegerValue().longValue(),
+                json.path("strength").asDouble(DenoiseRequest.DEFAULT_STRENGTH));
     }
 
     /** A limit that the case sets, or else the one that all goldens are held to. */

@@ -68,6 +68,17 @@ public final class QwenImageEncoder {
      */
     public HostTensor forward(final HostTensor picture, final Cancellation cancellation,
             final LayerObserver observer) {
+        return firstChannels(moments(picture, cancellation, observer), config.zDim());
+    }
+
+    /**
+     * Encodes a picture to its distribution.
+     *
+     * @param picture [3, 8 h, 8 w], in -1 to 1, F32
+     * @return [2 z_dim, h, w], F32: the mean, not yet normalised, then the logarithm of the variance
+     */
+    public HostTensor moments(final HostTensor picture, final Cancellation cancellation,
+            final LayerObserver observer) {
         try (Arena scratch = backend.openArena("encoder")) {
             final Tensor pixels = backend.upload(scratch, ChannelOrder.channelsLast(picture));
             final Tensor hidden = layers.forward(scratch, pixels, cancellation, observer); // [h, w, C]
@@ -76,9 +87,8 @@ public final class QwenImageEncoder {
             final long height = moments.shape().extent(0);
             final long width = moments.shape().extent(1);
             final Tensor flat = backend.slice(moments, 0, Shape.of(height * width, 2L * config.zDim()));
-            final HostTensor quantised = ChannelOrder.channelsFirst(backend.download(
+            return ChannelOrder.channelsFirst(backend.download(
                     backend.slice(quantConv.forward(scratch, flat), 0, moments.shape())));
-            return firstChannels(quantised, config.zDim()); // the mean; the other half is the logarithm of the variance
         }
     }
 
