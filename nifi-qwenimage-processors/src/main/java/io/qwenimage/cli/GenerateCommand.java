@@ -43,9 +43,15 @@ final class GenerateCommand implements Callable<Integer> {
             description = "what it must not show; without one there is no guidance")
     private String negativePrompt;
     @Option(names = "--image", paramLabel = "F",
-            description = "a picture to be edited, PNG, JPEG, WebP, GIF or BMP; repeat the option for several, which the "
-                    + "prompt calls Picture 1, Picture 2, ...")
+            description = "a picture to be edited, PNG, JPEG, WebP, GIF or BMP; repeat the option for several, which "
+                    + "the prompt calls Picture 1, Picture 2, ...")
     private List<Path> images = List.of();
+    @Option(names = "--strength", paramLabel = "X",
+            description = "paint over the one --image with a model that makes pictures from text: 0 keeps it, 1 "
+                    + "forgets it, usual is 0.6")
+    private Double strength;
+    @Option(names = "--mask", paramLabel = "F", description = "with --strength: a picture, white where to paint")
+    private Path mask;
     @Option(names = "--width", paramLabel = "W", description = "in pixels")
     private Integer width;
     @Option(names = "--height", paramLabel = "H", description = "in pixels")
@@ -97,7 +103,7 @@ final class GenerateCommand implements Callable<Integer> {
                 OutputFile tensors = dump == null ? null : OutputFile.claim("--dump", dump);
                 QwenImagePipeline pipeline = engines.open(model, device)) {
             final ModelCard card = pipeline.card();
-            final List<RgbImage> pictures = pictures(card);
+            final ImageRequest pictures = pictures(card);
             final DenoiseRequest request = request(card);
             final TextRequest text = text(card, request);
             final Map<String, HostTensor> dumped = new LinkedHashMap<>();
@@ -132,7 +138,8 @@ final class GenerateCommand implements Callable<Integer> {
         }
         return new DenoiseRequest(size(width, card, card.defaultWidth()), size(height, card, card.defaultHeight()),
                 steps == null ? card.defaultSteps() : steps, scale,
-                seed == null ? ThreadLocalRandom.current().nextLong(DRAWN_SEEDS) : seed);
+                seed == null ? ThreadLocalRandom.current().nextLong(DRAWN_SEEDS) : seed,
+                strength == null ? DenoiseRequest.DEFAULT_STRENGTH : strength);
     }
 
     /** The size of an edit follows from its pictures. */
@@ -143,18 +150,34 @@ final class GenerateCommand implements Callable<Integer> {
         return card.edits() ? DenoiseRequest.AUTOMATIC : recommended;
     }
 
-    private List<RgbImage> pictures(final ModelCard card) {
-        if (card.edits() && images.isEmpty()) {
+    /** What the pictures are for: an edit, or image-to-image; null if there are none. */
+    private ImageRequest pictures(final ModelCard card) {
+        if (strength == null && mask != null) {
+            throw new ParameterException(spec.commandLine(), "--mask needs --strength, such as --strength "
+                    + DenoiseRequest.DEFAULT_STRENGTH);
+        }
+        if (strength != null && (card.edits() || images.size() != 1)) {
+            throw new CommandException("--strength needs one --image and a model that makes pictures from text; --image"
+                    + " is given " + images.size() + " times and " + card.displayName()
+                    + (card.edits() ? " edits pictures: leave --strength out" : " does"));
+        }
+        if (strength == null && card.edits() && images.isEmpty()) {
             throw new CommandException("--image is missing: " + card.displayName() + " edits pictures; give 1 to "
                     + card.maximumPictures());
         }
-        if (images.size() > card.maximumPictures()) {
+        if (strength == null && images.size() > card.maximumPictures()) {
             throw new CommandException("--image is given " + images.size() + " times but " + card.displayName()
                     + (card.edits() ? " edits 1 to " + card.maximumPictures() + " pictures; leave some out"
                     : " makes pictures from text alone; name a model that edits with --model, such as "
-                    + "Qwen-Image-Edit, or leave --image out"));
+                    + "Qwen-Image-Edit, or begin with the picture by --strength"));
         }
-        return images.stream().map(file -> PictureFile.read("--image", file)).toList();
+        if (images.isEmpty()) {
+            return null;
+        }
+        final List<RgbImage> read = images.stream().map(file -> ImageFiles.read("--image", file)).toList();
+        return strength == null ? new ImageRequest(read) : new ImageRequest(read, new ImageRequest.Start(
+                mask == null ? null : ImageFiles.read("--mask", mask), size(width, card, card.defaultWidth()),
+                size(height, card, card.defaultHeight())));
     }
 
     /** The prompts; the negative one only where there is guidance, as the reference looks at it only then. */
@@ -163,14 +186,13 @@ final class GenerateCommand implements Callable<Integer> {
         return new TextRequest(prompt, request.trueCfgScale() > 1 ? avoided : null, maxSequenceLength);
     }
 
-    private RgbImage generate(final QwenImagePipeline pipeline, final List<RgbImage> pictures, final TextRequest text,
+    private RgbImage generate(final QwenImagePipeline pipeline, final ImageRequest pictures, final TextRequest text,
             final DenoiseRequest request, final Map<String, HostTensor> dumped) {
         final Progress progress = new Progress(spec.commandLine().getErr(), verbose);
         progress.say(pipeline.card().displayName() + ", seed " + request.seed() + ", " + request.steps() + " steps, "
                 + (text.negativePrompt() == null ? "no guidance" : "guidance " + request.trueCfgScale()));
-        final Bundle encoded = pictures.isEmpty() ? pipeline.encodeText(text, Cancellation.NEVER)
-                : pipeline.encodeText(pipeline.encodeImage(new ImageRequest(pictures), Cancellation.NEVER), text,
-                        Cancellation.NEVER);
+        final Bundle encoded = pictures == null ? pipeline.encodeText(text, Cancellation.NEVER)
+                : pipeline.encodeText(pipeline.encodeImage(pictures, Cancellation.NEVER), text, Cancellation.NEVER);
         for (final String name : List.of("prompt_embeds", "negative_prompt_embeds")) {
             if (encoded.has(name)) {
                 dumped.put(name, encoded.tensor(name));
@@ -178,7 +200,7 @@ final class GenerateCommand implements Callable<Integer> {
         }
         final Bundle denoised = pipeline.denoise(encoded, request, (step, steps, latents) -> {
             progress.step(step, steps);
-            if (dump != null && pictures.isEmpty()) {
+            if (dump != null && images.isEmpty()) {
                 dumped.put("latents." + step, latents);
             } else if (dump != null) {
                 dumped.put("packed_latents." + step, PackedLatents.of(latents));

@@ -121,8 +121,7 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
         final List<HostTensor> references = kind.edits()
                 ? EditPictures.of(bundle, kind.maximumPictures()).latents() : List.of();
         final StartPicture start = !kind.edits() && StartPicture.isIn(bundle) ? StartPicture.of(bundle) : null;
-        final DenoiseRequest request = kind.edits() ? EditPictures.sized(asked, bundle)
-                : start != null ? sizedAs(start, asked) : sized(asked);
+        final DenoiseRequest request = sized(asked, bundle, start);
         check(request);
         final HostTensor prompt = bundle.tensor(PROMPT_EMBEDS);
         final boolean guided = request.trueCfgScale() > 1 && bundle.has(NEGATIVE_PROMPT_EMBEDS);
@@ -214,7 +213,13 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
                         : asked.height(), asked.steps(), asked.trueCfgScale(), asked.seed(), asked.strength());
     }
 
-    private DenoiseRequest sized(final DenoiseRequest asked) {
+    private DenoiseRequest sized(final DenoiseRequest asked, final Bundle bundle, final StartPicture start) {
+        if (kind.edits()) {
+            return EditPictures.sized(asked, bundle);
+        }
+        if (start != null) {
+            return sizedAs(start, asked);
+        }
         return new DenoiseRequest(asked.width() == DenoiseRequest.AUTOMATIC ? card.defaultWidth() : asked.width(),
                 asked.height() == DenoiseRequest.AUTOMATIC ? card.defaultHeight() : asked.height(), asked.steps(),
                 asked.trueCfgScale(), asked.seed(), asked.strength());

@@ -233,13 +233,31 @@ class GenerateCommandTest {
     }
 
     @Test
+    void aPictureWithAStrengthIsPaintedOver() throws IOException {
+        final String picture = picture("first.png", 3);
+        final CommandRun run = generate("--prompt", "a kite", "--output", file("kite.png"), "--seed", "1", "--image",
+                picture, "--mask", picture("mask.png", 4), "--strength", "0.5");
+
+        assertEquals(0, run.status(), run.err());
+        assertEquals(new DenoiseRequest(64, 48, 3, 2.5, 1, 0.5), engine.request);
+        assertEquals(4, engine.images.start().mask().width());
+        assertEquals(64, engine.images.start().width());
+
+        final CommandRun none = generate("--prompt", "a kite", "--output", file("kite.png"), "--strength", "0.5");
+        assertEquals(1, none.status());
+        assertTrue(none.err().startsWith("--strength needs one --image"), none.err());
+        final CommandRun lone = generate("--prompt", "a kite", "--output", file("kite.png"), "--mask", picture);
+        assertEquals(2, lone.status());
+    }
+
+    @Test
     void aFileThatIsNoPictureIsRefusedByItsName() throws IOException {
         engine.card = editing(1);
         Files.writeString(folder.resolve("text.png"), "no picture");
         for (final String name : List.of("text.png", "missing.png")) {
             final CommandRun run = generate("--prompt", "a kite", "--output", file("kite.png"), "--image", file(name));
             assertEquals(1, run.status());
-            assertTrue(run.err().startsWith("--image: " + file(name)), run.err());
+            assertTrue(run.err().startsWith("--image " + file(name)), run.err());
             assertEquals(1, run.err().lines().count(), run.err());
         }
     }

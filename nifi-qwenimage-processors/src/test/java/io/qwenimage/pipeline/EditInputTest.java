@@ -107,6 +107,19 @@ class EditInputTest {
     }
 
     @Test
+    void imageToImageRefusesAStrengthThatLeavesNothingToDo() throws URISyntaxException {
+        final Map<String, HostTensor> tensors = Map.of(
+                "image_latents.0", HostTensor.ofFloats(Shape.of(16, 4, 4), new float[256]),
+                "image_deviation.0", HostTensor.ofFloats(Shape.of(16, 4, 4), new float[256]),
+                "prompt_embeds", HostTensor.ofFloats(Shape.of(1, 64), new float[64]));
+        refused(TEXT_TO_IMAGE, pipeline -> denoise(pipeline, tensors, 32, 0), "the strength is 0.0, which leaves");
+        refused(TEXT_TO_IMAGE, pipeline -> denoise(pipeline, tensors, 32, 1.5), "the strength is 1.5; it must lie");
+        refused(TEXT_TO_IMAGE, pipeline -> denoise(pipeline, tensors, 64, 0.5), "has 64 x 32 pixels but the bundle's");
+        refused(EDIT, pipeline -> pipeline.encodeImage(new ImageRequest(pictures(1).images(),
+                new ImageRequest.Start(null, 32, 32)), Cancellation.NEVER), "image-to-image takes one picture");
+    }
+
+    @Test
     void anUnknownPipelineIsRefusedByItsName(@TempDir final Path folder) throws IOException {
         Files.writeString(folder.resolve("model_index.json"), "{\"_class_name\": \"QwenImageLayeredPipeline\"}");
         final WeightException refusal = assertThrows(WeightException.class,
@@ -130,6 +143,12 @@ class EditInputTest {
             final DataException refusal = assertThrows(DataException.class, () -> work.accept(pipeline));
             assertTrue(refusal.getMessage().contains(words), refusal.getMessage());
         }
+    }
+
+    private static void denoise(final QwenImagePipeline pipeline, final Map<String, HostTensor> tensors,
+            final int width, final double strength) {
+        pipeline.denoise(bundle(pipeline, tensors), new DenoiseRequest(width, 32, 2, 1, 0, strength),
+                StepListener.NONE, Cancellation.NEVER);
     }
 
     private QwenImagePipeline open(final String model) throws URISyntaxException {
