@@ -50,8 +50,8 @@ final class GroundCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (options.imageCount() != 1) {
-            throw new ParameterException(spec.commandLine(), options.imageCount() + " pictures are given; name one with "
-                    + "--image");
+            throw new ParameterException(spec.commandLine(), options.imageCount()
+                    + " pictures are given; name one with --image");
         }
         final ImageFormat format = format();
         try (OutputFile picture = annotated == null ? null : OutputFile.claim("--annotated", annotated)) {

@@ -118,8 +118,8 @@ final class VisionOptions {
 
     private void checkUsage() {
         if (!doSample && Stream.of(temperature, topK, topP).anyMatch(Objects::nonNull)) {
-            throw new ParameterException(spec.commandLine(), "--temperature, --top-k and --top-p act on tokens that are "
-                    + "drawn; add --do-sample");
+            throw new ParameterException(spec.commandLine(),
+                    "--temperature, --top-k and --top-p act on tokens that are drawn; add --do-sample");
         }
         if (json != null && dump != null && json.toAbsolutePath().equals(dump.toAbsolutePath())) {
             throw new ParameterException(spec.commandLine(), "--json and --dump both name " + json);

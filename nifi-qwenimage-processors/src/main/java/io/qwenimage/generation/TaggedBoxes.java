@@ -10,8 +10,8 @@ import java.util.regex.Pattern;
 /** Boxes between tags, as Qwen-VL and Qwen2-VL write them; the closing tag may be missing. And points in XML. */
 final class TaggedBoxes {
     private static final int CORNERS = 4;
-    private static final Pattern TAG = Pattern.compile(
-            "<ref>|</ref>|<box>|</box>|<\\|object_ref_start\\|>|<\\|object_ref_end\\|>|<\\|box_start\\|>|<\\|box_end\\|>");
+    private static final Pattern TAG = Pattern.compile("<ref>|</ref>|<box>|</box>|<\\|object_ref_start\\|>"
+            + "|<\\|object_ref_end\\|>|<\\|box_start\\|>|<\\|box_end\\|>");
     private static final Pattern NUMBER = Pattern.compile("-?\\d{1,12}(?:\\.\\d{1,12})?");
     private static final String PAIR = "[(\\[]\\s*(-?\\d{1,12}(?:\\.\\d{1,12})?)\\s*,\\s*(-?\\d{1,12}(?:\\.\\d{1,12})?)"
             + "\\s*[)\\]]";
@@ -80,9 +80,9 @@ final class TaggedBoxes {
         while (pairs.find()) {
             final String line = text.substring(from, pairs.start());
             final String label = line.substring(line.lastIndexOf('\n') + 1);
-            areas.add(BoxAnswer.Area.box(AROUND_LABELS.matcher(label).replaceAll(""), Double.parseDouble(pairs.group(1)),
-                    Double.parseDouble(pairs.group(2)), Double.parseDouble(pairs.group(3)),
-                    Double.parseDouble(pairs.group(4))));
+            areas.add(BoxAnswer.Area.box(AROUND_LABELS.matcher(label).replaceAll(""),
+                    Double.parseDouble(pairs.group(1)), Double.parseDouble(pairs.group(2)),
+                    Double.parseDouble(pairs.group(3)), Double.parseDouble(pairs.group(4))));
             from = pairs.end();
         }
         return areas.stream().distinct().toList();
