@@ -38,7 +38,8 @@ public final class CpuBackend implements Backend {
     private final Convolution convolution;
     private final Attention attention;
     private final Rows rows;
-    private final Set<CpuArena> arenas = Collections.synchronizedSet(Collections.newSetFromMap(new IdentityHashMap<>()));
+    private final Set<CpuArena> arenas =
+            Collections.synchronizedSet(Collections.newSetFromMap(new IdentityHashMap<>()));
     private volatile boolean closed;
 
     private CpuBackend(final CpuOptions options) {
