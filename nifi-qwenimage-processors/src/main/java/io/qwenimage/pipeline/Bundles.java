@@ -14,7 +14,7 @@ import java.util.Map;
 
 /** Reads and writes bundles as plain safetensors. */
 public final class Bundles {
-    /** A bound that serves: the embeddings of two prompts and the latents of the largest picture take a fifth of it. */
+    /** A bound that serves: the embeddings of two prompts and the latents of the largest picture take less than half. */
     public static final int MAXIMUM_BYTES = 256 << 20;
 
     private static final String REMEDY = "; send what EncodeText or Denoise made";

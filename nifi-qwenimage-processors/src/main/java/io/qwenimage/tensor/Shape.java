@@ -13,7 +13,8 @@ public final class Shape {
     /**
      * A shape of the given extents.
      *
-     * @throws IllegalArgumentException if an extent is negative or the element count exceeds 63 bits
+     * @throws IllegalArgumentException if an extent is negative
+     * @throws ArithmeticException      if the element count exceeds 63 bits
      */
     public static Shape of(final long... extents) {
         long elements = 1;
