@@ -68,7 +68,7 @@ class ArchitectureTest {
                 new Door("CUDA's and other native bindings are used in backends and kernels only", root -> noClasses()
                         .that().resideOutsideOfPackages(root + ".backend.cpu..", root + ".backend.cuda..",
                                 root + ".kernels..")
-                        .should().dependOnClassesThat().resideInAnyPackage("jcuda..", "org.bytedeco..")
+                        .should().dependOnClassesThat().resideInAnyPackage("jcuda..", "org.bytedeco..", "com.sun.jna..")
                         .orShould().dependOnClassesThat().resideInAPackage(root + ".kernels.."),
                         "org.bytedeco.dnnl.engine"),
                 new Door("native libraries are loaded in backends, kernels and the tokenizer only",
