@@ -25,10 +25,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Pictures through the shipped flows with the embedded demo, which answers whatever it answers. */
+/** Pictures through the shipped flows: with the embedded demo, which answers whatever it answers, and a tiny editor. */
 @ExtendWith(RealNiFi.class)
 class VisionFlowsIT {
     private static final Duration LIMIT = Duration.ofMinutes(3);
+    /** A tiny model of random weights in the layout of Qwen-Image-Edit, beside the folder of flow definitions. */
+    private static final String EDIT_MODEL =
+            "../nifi-qwenimage-processors/src/test/resources/goldens-vision/models/edit-bf16";
     private static final byte[] NO_PICTURE = "a kite".getBytes(StandardCharsets.UTF_8);
 
     private final NiFiInstance nifi;
@@ -77,6 +80,21 @@ class VisionFlowsIT {
                 assertTrue(NiFiClient.JSON.readTree(boxes.toFile()).path("boxes").isArray());
             }
             assertArrayEquals(NO_PICTURE, Files.readAllBytes(await(flow, "failures-folder", 1).getFirst()));
+        } finally {
+            flow.remove();
+        }
+    }
+
+    @Test
+    void pictureIsEdited() throws IOException, InterruptedException {
+        final ImportedFlow flow = start("image-edit.json", Map.of("model-source", "FOLDER",
+                "model-folder", RealNiFi.flowTemplates().resolve(EDIT_MODEL).toRealPath().toString(),
+                "width", "64", "height", "48", "steps", "2", "seed", "7"));
+        try {
+            send("red.png", picture(Color.RED));
+            final BufferedImage edited = ImageIO.read(await(flow, "edited-folder", 1).getFirst().toFile());
+            assertEquals(64, edited.getWidth());
+            assertEquals(48, edited.getHeight());
         } finally {
             flow.remove();
         }
