@@ -43,7 +43,7 @@ final class GenerateCommand implements Callable<Integer> {
             description = "what it must not show; without one there is no guidance")
     private String negativePrompt;
     @Option(names = "--image", paramLabel = "F",
-            description = "a picture to be edited, PNG, JPEG, WebP, GIF or BMP; repeat the option for several, which "
+            description = "a picture to be edited, PNG, JPEG, WebP, GIF, TIFF or BMP; repeat the option for several, which "
                     + "the prompt calls Picture 1, Picture 2, ...")
     private List<Path> images = List.of();
     @Option(names = "--strength", paramLabel = "X",

@@ -2,6 +2,7 @@ package io.qwenimage.nn;
 
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.Cancellation;
 import io.qwenimage.backend.WeightRole;
 import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Tensor;
@@ -13,16 +14,25 @@ public final class ModuleScope {
     private final Backend backend;
     private final Arena arena;
     private final WeightScope weights;
+    private final Cancellation cancellation;
 
-    private ModuleScope(final Backend backend, final Arena arena, final WeightScope weights) {
+    private ModuleScope(final Backend backend, final Arena arena, final WeightScope weights,
+            final Cancellation cancellation) {
         this.backend = backend;
         this.arena = arena;
         this.weights = Objects.requireNonNull(weights);
+        this.cancellation = Objects.requireNonNull(cancellation);
     }
 
     /** A scope whose modules are going to run. */
     public static ModuleScope of(final Backend backend, final Arena arena, final WeightScope weights) {
-        return new ModuleScope(Objects.requireNonNull(backend), Objects.requireNonNull(arena), weights);
+        return of(backend, arena, weights, Cancellation.NEVER);
+    }
+
+    /** The same, asking before every weight whether the module is still wanted. */
+    public static ModuleScope of(final Backend backend, final Arena arena, final WeightScope weights,
+            final Cancellation cancellation) {
+        return new ModuleScope(Objects.requireNonNull(backend), Objects.requireNonNull(arena), weights, cancellation);
     }
 
     /**
@@ -30,7 +40,7 @@ public final class ModuleScope {
      * prepares nothing.
      */
     public static ModuleScope forInspection(final WeightScope weights) {
-        return new ModuleScope(null, null, weights);
+        return new ModuleScope(null, null, weights, Cancellation.NEVER);
     }
 
     /** The backend that runs the module; null in an inspection. */
@@ -40,12 +50,12 @@ public final class ModuleScope {
 
     /** The scope below a name; dots may separate several steps. */
     public ModuleScope sub(final String name) {
-        return new ModuleScope(backend, arena, weights.sub(name));
+        return new ModuleScope(backend, arena, weights.sub(name), cancellation);
     }
 
     /** The scope below an entry of a module list. */
     public ModuleScope sub(final int index) {
-        return new ModuleScope(backend, arena, weights.sub(index));
+        return new ModuleScope(backend, arena, weights.sub(index), cancellation);
     }
 
     /** A tensor of this scope as the checkpoint holds it. */
@@ -60,6 +70,7 @@ public final class ModuleScope {
 
     /** Prepares a tensor that was derived from a stored one. */
     public Tensor prepare(final HostTensor tensor, final WeightRole role) {
+        cancellation.check();
         return backend == null ? tensor : backend.weight(arena, tensor, role);
     }
 }

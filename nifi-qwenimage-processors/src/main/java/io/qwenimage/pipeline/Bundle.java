@@ -4,6 +4,7 @@ import io.qwenimage.tensor.HostTensor;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What passes between the stages: named tensors and metadata, stored as plain safetensors so that any safetensors
@@ -63,5 +64,14 @@ public final class Bundle {
         final Map<String, String> allMetadata = new LinkedHashMap<>(metadata);
         allMetadata.putAll(moreMetadata);
         return new Bundle(allTensors, allMetadata);
+    }
+
+    /** This bundle without tensors and metadata of these names. */
+    public Bundle without(final Set<String> names) {
+        final Map<String, HostTensor> fewerTensors = new LinkedHashMap<>(tensors);
+        fewerTensors.keySet().removeAll(names);
+        final Map<String, String> lessMetadata = new LinkedHashMap<>(metadata);
+        lessMetadata.keySet().removeAll(names);
+        return new Bundle(fewerTensors, lessMetadata);
     }
 }

@@ -13,16 +13,16 @@ import io.qwenimage.tensor.Tensor;
 import io.qwenimage.weights.WeightScope;
 
 /** From latents to a picture. */
-final class Decoding implements StandardQwenImagePipeline.Stage {
+final class Decoding implements Stage {
     private final Backend backend;
     private final QwenImageVaeConfig config;
     private final LoadedComponent<QwenImageDecoder> decoder;
 
-    Decoding(final ModelFolder folder, final Backend backend) {
+    Decoding(final ModelFolder folder, final Backend backend, final Cancellation cancellation) {
         this.backend = backend;
         config = QwenImageVaeConfig.read(folder.config(ModelFolder.VAE));
         decoder = LoadedComponent.load(folder, ModelFolder.VAE, backend, WeightScope::of,
-                scope -> new QwenImageDecoder(scope, config));
+                scope -> new QwenImageDecoder(scope, config), cancellation);
     }
 
     /**

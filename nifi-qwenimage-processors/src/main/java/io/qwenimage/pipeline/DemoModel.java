@@ -27,8 +27,23 @@ public final class DemoModel {
     private DemoModel() {
     }
 
-    /** A folder of this user's below the system's temporary folder. */
+    /**
+     * A folder of this user's: in the user's cache, where nobody else writes; below the system's temporary folder for a
+     * user without a home.
+     */
     public static Path defaultCache() {
+        final String cache = System.getenv("XDG_CACHE_HOME");
+        final Path folder = (cache == null || cache.isBlank() ? Path.of(System.getProperty("user.home"), ".cache")
+                : Path.of(cache)).resolve("nifi-qwenimage");
+        try {
+            Files.createDirectories(folder);
+        } catch (IOException e) {
+            return temporary();
+        }
+        return Files.isWritable(folder) ? folder : temporary();
+    }
+
+    private static Path temporary() {
         return Path.of(System.getProperty("java.io.tmpdir"), "qwenimage-" + System.getProperty("user.name"));
     }
 

@@ -20,17 +20,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** From noise to latents, {@code QwenImagePipeline.__call__} of diffusers from its step 4 on. */
-final class Denoising implements StandardQwenImagePipeline.Stage {
+final class Denoising implements Stage {
     private final Backend backend;
     private final FlowMatchEulerDiscreteScheduler scheduler;
     private final LoadedComponent<QwenImageTransformer2DModel> transformer;
 
-    Denoising(final ModelFolder folder, final Backend backend) {
+    Denoising(final ModelFolder folder, final Backend backend, final Cancellation cancellation) {
         this.backend = backend;
         scheduler = FlowMatchEulerDiscreteScheduler.read(folder.config(ModelFolder.SCHEDULER));
         final QwenImageConfig config = QwenImageConfig.read(folder.config(ModelFolder.TRANSFORMER));
         transformer = LoadedComponent.load(folder, ModelFolder.TRANSFORMER, backend, WeightScope::of,
-                scope -> new QwenImageTransformer2DModel(scope, config));
+                scope -> new QwenImageTransformer2DModel(scope, config), cancellation);
     }
 
     /**

@@ -28,7 +28,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** From the pictures of an edit to their two encodings: appearance by the autoencoder, meaning by the vision tower. */
-final class ImageEncoding implements StandardQwenImagePipeline.Stage {
+final class ImageEncoding implements Stage {
     private static final int CHANNELS = 3;
 
     private final Backend backend;
@@ -38,7 +38,7 @@ final class ImageEncoding implements StandardQwenImagePipeline.Stage {
     private final LoadedComponent<VisionTower> visionTower;
     private final LoadedComponent<QwenImageEncoder> encoder;
 
-    ImageEncoding(final ModelFolder folder, final Backend backend) {
+    ImageEncoding(final ModelFolder folder, final Backend backend, final Cancellation cancellation) {
         this.backend = backend;
         kind = folder.kind();
         layout = VisionPreprocessorConfig.read(folder.component(ModelFolder.PROCESSOR));
@@ -50,10 +50,10 @@ final class ImageEncoding implements StandardQwenImagePipeline.Stage {
                     + visionConfig.patches().values() + "; download both of the same model");
         }
         visionTower = LoadedComponent.load(folder, ModelFolder.TEXT_ENCODER, backend, VisionScopes::of,
-                scope -> new Qwen25VlVisionTower(scope, visionConfig));
+                scope -> new Qwen25VlVisionTower(scope, visionConfig), cancellation);
         try {
             encoder = LoadedComponent.load(folder, ModelFolder.VAE, backend, WeightScope::of,
-                    scope -> new QwenImageEncoder(scope, vaeConfig));
+                    scope -> new QwenImageEncoder(scope, vaeConfig), cancellation);
         } catch (RuntimeException | Error e) {
             visionTower.close();
             throw e;

@@ -2,6 +2,7 @@ package io.qwenimage.pipeline;
 
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.Cancellation;
 import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.weights.WeightScope;
 import io.qwenimage.weights.WeightSource;
@@ -26,12 +27,13 @@ final class LoadedComponent<T> implements AutoCloseable {
      * @param build reads the weights
      */
     static <T> LoadedComponent<T> load(final ModelFolder folder, final String component, final Backend backend,
-            final Function<WeightSource, WeightScope> scope, final Function<ModuleScope, T> build) {
+            final Function<WeightSource, WeightScope> scope, final Function<ModuleScope, T> build,
+            final Cancellation cancellation) {
         final WeightSource source = folder.weights(component);
         Arena arena = null;
         try {
             arena = backend.openArena("weights of " + component);
-            final T model = build.apply(ModuleScope.of(backend, arena, scope.apply(source)));
+            final T model = build.apply(ModuleScope.of(backend, arena, scope.apply(source), cancellation));
             return new LoadedComponent<>(source, arena, model);
         } catch (RuntimeException | Error e) {
             if (arena != null) {

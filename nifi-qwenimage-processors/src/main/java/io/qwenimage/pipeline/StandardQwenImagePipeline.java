@@ -12,8 +12,8 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
-import java.util.function.Supplier;
 
 /**
  * Text to image, and editing, with the networks of a model folder; those of a stage are loaded when it is first asked
@@ -31,6 +31,9 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
     private static final String PROMPT_EMBEDS = "prompt_embeds";
     private static final String NEGATIVE_PROMPT_EMBEDS = "negative_prompt_embeds";
     private static final String LATENTS = "latents";
+    /** What a bundle that is encoded anew must not keep: tensors and words of the prompt before. */
+    private static final Set<String> OF_EARLIER_PROMPTS = Set.of(PROMPT_EMBEDS, NEGATIVE_PROMPT_EMBEDS, LATENTS,
+            "prompt", "negative_prompt");
 
     private final ModelCard card;
     private final PipelineKind kind;
@@ -44,11 +47,11 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
             final PicturePositions positions) {
         card = folder.card();
         kind = folder.kind();
-        imageEncoding = new OnDemand<>(() -> new ImageEncoding(folder, backend));
-        startEncoding = new OnDemand<>(() -> new StartEncoding(folder, backend));
-        textEncoding = new OnDemand<>(() -> new TextEncoding(folder, backend, positions));
-        denoising = new OnDemand<>(() -> new Denoising(folder, backend));
-        decoding = new OnDemand<>(() -> new Decoding(folder, backend));
+        imageEncoding = new OnDemand<>(cancellation -> new ImageEncoding(folder, backend, cancellation));
+        startEncoding = new OnDemand<>(cancellation -> new StartEncoding(folder, backend, cancellation));
+        textEncoding = new OnDemand<>(cancellation -> new TextEncoding(folder, backend, positions, cancellation));
+        denoising = new OnDemand<>(cancellation -> new Denoising(folder, backend, cancellation));
+        decoding = new OnDemand<>(cancellation -> new Decoding(folder, backend, cancellation));
     }
 
     /**
@@ -86,7 +89,7 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
         EditPictures.checkCount(request.images().size(), kind.maximumPictures());
         final List<ImageSize> sizes = request.images().stream().map(ImageSize::of).toList();
         final ImageSize output = kind.outputSize(sizes);
-        return imageEncoding.get().encode(request.images(), cancellation).toBundle(card.id(), sizes, output);
+        return imageEncoding.get(cancellation).encode(request.images(), cancellation).toBundle(card.id(), sizes, output);
     }
 
     @Override
@@ -94,11 +97,12 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
         Prompts.check(request);
         checkModel(bundle);
         if (!kind.edits()) {
-            return bundle.with(encodeText(request, cancellation).tensors(), Map.of());
+            return bundle.without(OF_EARLIER_PROMPTS).with(encodeText(request, cancellation).tensors(), Map.of());
         }
         final EditPictures pictures = EditPictures.of(bundle, kind.maximumPictures());
-        final TextEncoding stage = textEncoding.get();
-        return bundle.with(embeddings(request, prompt -> stage.encode(prompt, pictures, cancellation)), Map.of());
+        final TextEncoding stage = textEncoding.get(cancellation);
+        return bundle.without(OF_EARLIER_PROMPTS)
+                .with(embeddings(request, prompt -> stage.encode(prompt, pictures, cancellation)), Map.of());
     }
 
     @Override
@@ -108,7 +112,7 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
             throw new DataException(card.displayName() + " edits pictures but the number of pictures is 0; give 1 to "
                     + kind.maximumPictures() + ", through EncodeImage before the prompt");
         }
-        final TextEncoding stage = textEncoding.get();
+        final TextEncoding stage = textEncoding.get(cancellation);
         return new Bundle(embeddings(request,
                 prompt -> stage.encode(prompt, request.maxSequenceLength(), cancellation)),
                 Map.of(Bundle.FORMAT_KEY, Bundle.FORMAT, Bundle.MODEL_KEY, card.id()));
@@ -131,7 +135,7 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
         if (start != null) {
             checkStart(start, grid, request);
         }
-        final HostTensor latents = denoising.get().denoise(prompt, negative, references, start, grid, request,
+        final HostTensor latents = denoising.get(cancellation).denoise(prompt, negative, references, start, grid, request,
                 listener, cancellation);
         return bundle.with(Map.of(LATENTS, latents), Map.of(
                 "width", Integer.toString(grid.columns() * card.sizeMultiple()),
@@ -144,7 +148,7 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
     @Override
     public RgbImage decode(final Bundle bundle, final Cancellation cancellation) {
         checkModel(bundle);
-        return decoding.get().decode(bundle.tensor(LATENTS), cancellation);
+        return decoding.get(cancellation).decode(bundle.tensor(LATENTS), cancellation);
     }
 
     @Override
@@ -187,7 +191,7 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
         checkSize("width", width);
         checkSize("height", height);
         final RgbImage image = request.images().getFirst();
-        return startEncoding.get().encode(image, request.start().mask(),
+        return startEncoding.get(cancellation).encode(image, request.start().mask(),
                 VaePicture.multipleOf(new ImageSize(width, height), card.sizeMultiple()), cancellation)
                 .toBundle(card.id(), ImageSize.of(image));
     }
@@ -243,43 +247,6 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
         if (pixels < card.sizeMultiple() || pixels > MAXIMUM_SIZE) {
             throw new DataException("the " + name + " is " + pixels + " pixels; it must lie between "
                     + card.sizeMultiple() + " and " + MAXIMUM_SIZE);
-        }
-    }
-
-    /** What a stage needs to run, freed without a checked exception. */
-    interface Stage extends AutoCloseable {
-        @Override
-        void close();
-    }
-
-    /** Makes a thing when it is first asked for; a failure is thrown anew at every call. */
-    private static final class OnDemand<T extends Stage> implements AutoCloseable {
-        private final Supplier<T> maker;
-        private T made;
-        private boolean closed;
-
-        OnDemand(final Supplier<T> maker) {
-            this.maker = maker;
-        }
-
-        synchronized T get() {
-            if (closed) {
-                throw new IllegalStateException("the pipeline is closed");
-            }
-            if (made == null) {
-                made = maker.get();
-            }
-            return made;
-        }
-
-        @Override
-        public synchronized void close() {
-            closed = true;
-            final T open = made;
-            made = null;
-            if (open != null) {
-                open.close();
-            }
         }
     }
 }

@@ -36,8 +36,7 @@ public final class StandardVisionLanguagePipeline implements VisionLanguagePipel
     private final GenerationConfig generation;
     private final PatchLayout layout;
     private final ChatTemplate template;
-    private Loaded loaded;
-    private boolean closed;
+    private final OnDemand<Loaded> loaded;
 
     private StandardVisionLanguagePipeline(final VisionLanguageFolder folder, final Backend backend) {
         this.folder = folder;
@@ -46,6 +45,7 @@ public final class StandardVisionLanguagePipeline implements VisionLanguagePipel
         generation = GenerationConfig.read(folder.weights(), config);
         layout = folder.patchLayout();
         template = folder.chatTemplate();
+        loaded = new OnDemand<>(cancellation -> Loaded.load(folder, config, backend, cancellation));
     }
 
     /**
@@ -77,7 +77,7 @@ public final class StandardVisionLanguagePipeline implements VisionLanguagePipel
     @Override
     public ChatAnswer chat(final ChatRequest request, final ChatObserver observer, final Cancellation cancellation) {
         check(request);
-        final Loaded engine = engine();
+        final Loaded engine = loaded.get(cancellation);
         final List<PixelValues> pictures = new ArrayList<>();
         for (final RgbImage image : request.images()) {
             cancellation.check();
@@ -103,12 +103,8 @@ public final class StandardVisionLanguagePipeline implements VisionLanguagePipel
     }
 
     @Override
-    public synchronized void close() {
-        closed = true;
-        if (loaded != null) {
-            loaded.close();
-            loaded = null;
-        }
+    public void close() {
+        loaded.close();
     }
 
     private VisionTower.Features features(final Arena arena, final VisionLanguageModel model,
@@ -159,16 +155,6 @@ public final class StandardVisionLanguagePipeline implements VisionLanguagePipel
         return all.substring(0, end);
     }
 
-    private synchronized Loaded engine() {
-        if (closed) {
-            throw new IllegalStateException("the pipeline is closed");
-        }
-        if (loaded == null) {
-            loaded = Loaded.load(folder, config, backend);
-        }
-        return loaded;
-    }
-
     private static HostTensor joined(final List<PixelValues> pictures) {
         final int patches = pictures.stream().mapToInt(PixelValues::patches).sum();
         final int width = pictures.get(0).values().length / pictures.get(0).patches();
@@ -197,8 +183,9 @@ public final class StandardVisionLanguagePipeline implements VisionLanguagePipel
 
     /** What is in memory while the model is. */
     private record Loaded(Tokenizer tokenizer, WeightSource source, Arena arena, VisionLanguageModel model)
-            implements AutoCloseable {
-        static Loaded load(final VisionLanguageFolder folder, final ConfigFile config, final Backend backend) {
+            implements Stage {
+        static Loaded load(final VisionLanguageFolder folder, final ConfigFile config, final Backend backend,
+                final Cancellation cancellation) {
             Tokenizer tokenizer = null;
             WeightSource source = null;
             Arena arena = null;
@@ -208,7 +195,7 @@ public final class StandardVisionLanguagePipeline implements VisionLanguagePipel
                 final Arena owner = backend.openArena("weights of " + folder.weights().getFileName());
                 arena = owner;
                 return new Loaded(tokenizer, source, arena, VisionLanguageLoader.load(config, source,
-                        scope -> ModuleScope.of(backend, owner, scope)));
+                        scope -> ModuleScope.of(backend, owner, scope, cancellation)));
             } catch (RuntimeException | Error e) {
                 free(tokenizer, source, arena);
                 throw e;

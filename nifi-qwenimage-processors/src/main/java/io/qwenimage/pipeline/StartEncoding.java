@@ -13,7 +13,7 @@ import io.qwenimage.tensor.Shape;
 import io.qwenimage.weights.WeightScope;
 
 /** From a picture, and a mask, to what image-to-image begins with: pipeline_qwenimage_inpaint.py of diffusers. */
-final class StartEncoding implements StandardQwenImagePipeline.Stage {
+final class StartEncoding implements Stage {
     private static final int CHANNELS = 3;
     /** Bounds of the logarithm of the variance, {@code DiagonalGaussianDistribution} of diffusers. */
     private static final float LOWEST = -30;
@@ -22,10 +22,10 @@ final class StartEncoding implements StandardQwenImagePipeline.Stage {
     private final QwenImageVaeConfig config;
     private final LoadedComponent<QwenImageEncoder> encoder;
 
-    StartEncoding(final ModelFolder folder, final Backend backend) {
+    StartEncoding(final ModelFolder folder, final Backend backend, final Cancellation cancellation) {
         config = QwenImageVaeConfig.read(folder.config(ModelFolder.VAE));
         encoder = LoadedComponent.load(folder, ModelFolder.VAE, backend, WeightScope::of,
-                scope -> new QwenImageEncoder(scope, config));
+                scope -> new QwenImageEncoder(scope, config), cancellation);
     }
 
     /**

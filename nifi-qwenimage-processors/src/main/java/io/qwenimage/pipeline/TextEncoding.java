@@ -19,7 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** From a prompt, alone or with pictures, to the embeddings that guide the denoiser. */
-final class TextEncoding implements StandardQwenImagePipeline.Stage {
+final class TextEncoding implements Stage {
     private static final int DEFAULT_IMAGE_TOKEN = 151655;
 
     private final Backend backend;
@@ -30,7 +30,7 @@ final class TextEncoding implements StandardQwenImagePipeline.Stage {
     private final Tokenizer tokenizer;
     private final LoadedComponent<LanguageModel> textEncoder;
 
-    TextEncoding(final ModelFolder folder, final Backend backend, final PicturePositions picturePositions) {
+    TextEncoding(final ModelFolder folder, final Backend backend, final PicturePositions picturePositions, final Cancellation cancellation) {
         this.backend = backend;
         this.picturePositions = picturePositions;
         kind = folder.kind();
@@ -41,7 +41,7 @@ final class TextEncoding implements StandardQwenImagePipeline.Stage {
         tokenizer = Tokenizer.open(folder.tokenizer());
         try {
             textEncoder = LoadedComponent.load(folder, ModelFolder.TEXT_ENCODER, backend, LanguageModel::scope,
-                    scope -> new LanguageModel(scope, config));
+                    scope -> new LanguageModel(scope, config), cancellation);
         } catch (RuntimeException | Error e) {
             tokenizer.close();
             throw e;

@@ -1,12 +1,14 @@
 package io.qwenimage.backend.cpu;
 
 import com.sun.jna.Function;
+import io.qwenimage.backend.ResourceExhaustedException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 
 /**
  * The threads of one backend. The libraries below are single-threaded inside a worker, so that the pool alone decides
@@ -69,6 +71,10 @@ final class WorkerPool implements AutoCloseable {
         if (failure instanceof RuntimeException e) {
             throw e;
         }
+        if (failure instanceof OutOfMemoryError e) {
+            throw new ResourceExhaustedException("a worker of the CPU backend found the Java heap exhausted ("
+                    + e.getMessage() + "); raise -Xmx or ask for less at a time", e);
+        }
         if (failure != null) {
             throw new IllegalStateException("a worker failed: " + failure, failure);
         }
@@ -113,22 +119,29 @@ final class WorkerPool implements AutoCloseable {
     }
 
     private void serve(final Function threadControl) {
-        if (threadControl != null) {
-            threadControl.invokeVoid(new Object[] {1});
-        }
         try (Worker worker = new Worker()) {
-            while (true) {
-                final Work work;
-                try {
-                    work = queue.take();
-                } catch (final InterruptedException e) {
-                    continue; // nobody but close() ends a worker
-                }
-                if (work == Work.END) {
-                    return;
-                }
-                work.share(worker);
+            if (threadControl != null) {
+                threadControl.invokeVoid(new Object[] {1});
             }
+            serve(work -> work.share(worker));
+        } catch (final RuntimeException | Error e) {
+            // Nobody may wait for ever for a worker that could not be set up.
+            serve(work -> work.fail(e));
+        }
+    }
+
+    private void serve(final Consumer<Work> server) {
+        while (true) {
+            final Work work;
+            try {
+                work = queue.take();
+            } catch (final InterruptedException e) {
+                continue; // nobody but close() ends a worker
+            }
+            if (work == Work.END) {
+                return;
+            }
+            server.accept(work);
         }
     }
 
@@ -150,6 +163,11 @@ final class WorkerPool implements AutoCloseable {
     private record Work(int items, Task task, AtomicInteger next, AtomicReference<Throwable> failure,
             CountDownLatch done) {
         private static final Work END = new Work(0, null, null, null, null);
+
+        void fail(final Throwable reason) {
+            failure.compareAndSet(null, reason);
+            done.countDown();
+        }
 
         void share(final Worker worker) {
             try {
