@@ -20,6 +20,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 @ExtendWith(RealNiFi.class)
 class FlowTemplatesIT {
     private static final String FOLDER_PARAMETER = "-folder";
+    private static final String MODEL_PARAMETER = "model-folder";
     private static final String OWN_BUNDLE = "nifi-qwenimage-nar";
 
     private final NiFiInstance nifi;
@@ -46,7 +47,8 @@ class FlowTemplatesIT {
             final Map<String, String> folders = new HashMap<>();
             for (final String parameter : flow.parameters().keySet()) {
                 if (parameter.endsWith(FOLDER_PARAMETER)) {
-                    folders.put(parameter, Files.createDirectory(folder.resolve(parameter)).toString());
+                    folders.put(parameter, (MODEL_PARAMETER.equals(parameter) ? RealNiFi.editModel()
+                            : Files.createDirectory(folder.resolve(parameter))).toString());
                 }
             }
             flow.setParameters(folders);

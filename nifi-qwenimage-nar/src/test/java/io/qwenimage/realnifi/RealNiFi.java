@@ -13,6 +13,10 @@ import org.junit.jupiter.api.extension.ParameterResolver;
  * hot, when the first test asks, and ends with the run. A start that fails is not tried again.
  */
 final class RealNiFi implements ParameterResolver {
+    /** Beside the folder of flow definitions. */
+    private static final String EDIT_MODEL =
+            "../nifi-qwenimage-processors/src/test/resources/goldens-vision/models/edit-bf16";
+
     private static final ExtensionContext.Namespace NAMESPACE = ExtensionContext.Namespace.create(RealNiFi.class);
     /** Without the optimising compiler NiFi starts with half the work; here it lives too short for that to pay. */
     private static final List<String> JAVA_OPTIONS = List.of("-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC");
@@ -41,6 +45,11 @@ final class RealNiFi implements ParameterResolver {
     /** The folder with the flow definitions that are shipped. */
     static Path flowTemplates() {
         return Path.of(property("qwenimage.flow.templates"));
+    }
+
+    /** A tiny model of random weights in the layout of Qwen-Image-Edit, for flows that need a model folder. */
+    static Path editModel() throws IOException {
+        return flowTemplates().resolve(EDIT_MODEL).toRealPath();
     }
 
     private static String property(final String name) {

@@ -29,9 +29,6 @@ import org.junit.jupiter.api.io.TempDir;
 @ExtendWith(RealNiFi.class)
 class VisionFlowsIT {
     private static final Duration LIMIT = Duration.ofMinutes(3);
-    /** A tiny model of random weights in the layout of Qwen-Image-Edit, beside the folder of flow definitions. */
-    private static final String EDIT_MODEL =
-            "../nifi-qwenimage-processors/src/test/resources/goldens-vision/models/edit-bf16";
     private static final byte[] NO_PICTURE = "a kite".getBytes(StandardCharsets.UTF_8);
 
     private final NiFiInstance nifi;
@@ -88,7 +85,7 @@ class VisionFlowsIT {
     @Test
     void pictureIsEdited() throws IOException, InterruptedException {
         final ImportedFlow flow = start("image-edit.json", Map.of("model-source", "FOLDER",
-                "model-folder", RealNiFi.flowTemplates().resolve(EDIT_MODEL).toRealPath().toString(),
+                "model-folder", RealNiFi.editModel().toString(),
                 "width", "64", "height", "48", "steps", "2", "seed", "7"));
         try {
             send("red.png", picture(Color.RED));
