@@ -134,9 +134,10 @@ def main() -> None:
         if step % 100 == 0:
             training.log("denoiser", f"step {step} loss {total / 100:.4f} processor seconds {time.process_time():.0f}")
             total = 0.0
-        if step % arguments.every == 0 or step == arguments.steps:
+        if step % 100 == 0 or step == arguments.steps:
             states = {"model": model.state_dict(), "average": average.module.state_dict(), "step": step}
             training.save(STATE, states | {"optimizers": [optimizer.state_dict() for optimizer in both]})
+        if step % arguments.every == 0 or step == arguments.steps:
             training.log("denoiser", f"step {step} " + examine(average.module, teller, step))
 
 

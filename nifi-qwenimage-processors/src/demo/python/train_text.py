@@ -107,6 +107,7 @@ def main() -> None:
             total = 0.0
         if step % 500 == 0 or step == arguments.steps:
             training.log("text", f"step {step} " + examine(average.module, prompts, test_sentences, test_slots))
+        if step % 100 == 0 or step == arguments.steps:
             states = {"model": both.state_dict(), "average": average.module.state_dict()}
             training.save(STATE, states | {"optimizer": optimizer.state_dict(), "step": step})
 

@@ -89,7 +89,7 @@ def main() -> None:
             total = 0.0
         if step % 1000 == 0 or step == arguments.steps:
             training.log("vae", f"step {step} " + examine(average.module))
-        if step % 300 == 0 or step == arguments.steps:
+        if step % 100 == 0:
             save(model, average, optimizer, step)
     save(model, average, optimizer, step)
 
