@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.qwenimage.tensor.DType;
 import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import java.io.IOException;
@@ -13,7 +12,6 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -122,35 +120,13 @@ class CheckpointsTest {
     }
 
     @Test
-    void renamesByTheLongestPrefix() throws IOException {
-        shard("model.safetensors", "model.language_model.layers.0.weight", "model.visual.proj", "lm_head.weight");
-        final Map<String, String> table = Map.of("model.", "wrong.", "model.language_model.", "model.",
-                "model.visual.", "visual.");
-        try (WeightSource weights = new RenamedWeights(Checkpoints.open(folder), table)) {
-            assertEquals(Set.of("model.layers.0.weight", "visual.proj", "lm_head.weight"), weights.names());
-            assertEquals(Shape.of(1), weights.info("visual.proj").shape());
-            assertArrayEquals(new float[] {1f}, weights.tensor("model.layers.0.weight").toFloats());
-            refused(() -> weights.tensor("model.visual.proj"), "model.visual.proj is missing");
-        }
-    }
-
-    @Test
-    void refusesTwoNamesForOneTensor() throws IOException {
-        shard("model.safetensors", "model.visual.proj", "visual.proj");
-        final WeightSource weights = Checkpoints.open(folder);
-        refused(() -> new RenamedWeights(weights, Map.of("model.visual.", "visual.")), "model.visual.proj",
-                "visual.proj");
-    }
-
-    @Test
-    void anIndexWithoutDataRecordsWhatIsAskedFor() {
-        final WeightSource.Info info = new WeightSource.Info(DType.BF16, Shape.of(2, 3));
-        try (IndexOnlyWeights weights = new IndexOnlyWeights("table", Map.of("a", info, "b", info))) {
-            assertArrayEquals(new float[6], WeightScope.of(weights).tensor("b", 2, 3).toFloats());
-            assertEquals(List.of("b"), List.copyOf(weights.requested()));
-            assertEquals(Set.of("a", "b"), weights.names());
-            refused(() -> weights.tensor("c"), "c is missing from table");
-            refused(() -> WeightScope.of(weights).tensor("a", 3, 2), "[2, 3]", "[3, 2]");
+    void aScopeNamesWhatIsMissingAndBothShapesWhereTheyDiffer() throws IOException {
+        shard("model.safetensors", "layers.0.weight");
+        try (WeightSource weights = Checkpoints.open(folder)) {
+            final WeightScope scope = WeightScope.of(weights).sub("layers").sub(0);
+            assertEquals(Shape.of(1), scope.tensor("weight", 1).shape());
+            refused(() -> scope.tensor("weight", 3, 2), "layers.0.weight", "[1]", "[3, 2]");
+            refused(() -> scope.tensor("bias", 1), "layers.0.bias", "is missing");
         }
     }
 
