@@ -58,6 +58,11 @@ public final class ModuleScope {
         return new ModuleScope(backend, arena, weights.sub(index), cancellation);
     }
 
+    /** Whether a tensor is there. */
+    public boolean has(final String name) {
+        return weights.has(name);
+    }
+
     /** A tensor of this scope as the checkpoint holds it. */
     public HostTensor stored(final String name, final long... extents) {
         return weights.tensor(name, extents);

@@ -18,10 +18,10 @@ final class Decoding implements Stage {
     private final QwenImageVaeConfig config;
     private final LoadedComponent<QwenImageDecoder> decoder;
 
-    Decoding(final ModelFolder folder, final Backend backend, final Cancellation cancellation) {
-        this.backend = backend;
+    Decoding(final ModelFolder folder, final ComponentStore store, final Cancellation cancellation) {
+        backend = store.backend();
         config = QwenImageVaeConfig.read(folder.config(ModelFolder.VAE));
-        decoder = LoadedComponent.load(folder, ModelFolder.VAE, backend, WeightScope::of,
+        decoder = store.load(folder.component(ModelFolder.VAE), QwenImageDecoder.class, WeightScope::of,
                 scope -> new QwenImageDecoder(scope, config), cancellation);
     }
 

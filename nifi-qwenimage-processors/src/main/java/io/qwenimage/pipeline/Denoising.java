@@ -25,12 +25,12 @@ final class Denoising implements Stage {
     private final FlowMatchEulerDiscreteScheduler scheduler;
     private final LoadedComponent<QwenImageTransformer2DModel> transformer;
 
-    Denoising(final ModelFolder folder, final Backend backend, final Cancellation cancellation) {
-        this.backend = backend;
+    Denoising(final ModelFolder folder, final ComponentStore store, final Cancellation cancellation) {
+        backend = store.backend();
         scheduler = FlowMatchEulerDiscreteScheduler.read(folder.config(ModelFolder.SCHEDULER));
         final QwenImageConfig config = QwenImageConfig.read(folder.config(ModelFolder.TRANSFORMER));
-        transformer = LoadedComponent.load(folder, ModelFolder.TRANSFORMER, backend, WeightScope::of,
-                scope -> new QwenImageTransformer2DModel(scope, config), cancellation);
+        transformer = store.load(folder.component(ModelFolder.TRANSFORMER), QwenImageTransformer2DModel.class,
+                WeightScope::of, scope -> new QwenImageTransformer2DModel(scope, config), cancellation);
     }
 
     /**

@@ -38,8 +38,8 @@ final class ImageEncoding implements Stage {
     private final LoadedComponent<VisionTower> visionTower;
     private final LoadedComponent<QwenImageEncoder> encoder;
 
-    ImageEncoding(final ModelFolder folder, final Backend backend, final Cancellation cancellation) {
-        this.backend = backend;
+    ImageEncoding(final ModelFolder folder, final ComponentStore store, final Cancellation cancellation) {
+        backend = store.backend();
         kind = folder.kind();
         layout = VisionPreprocessorConfig.read(folder.component(ModelFolder.PROCESSOR));
         vaeConfig = QwenImageVaeConfig.read(folder.config(ModelFolder.VAE));
@@ -49,10 +49,10 @@ final class ImageEncoding implements Stage {
                     + layout.patchSamples() + " samples (processor) but its text_encoder takes "
                     + visionConfig.patches().values() + "; download both of the same model");
         }
-        visionTower = LoadedComponent.load(folder, ModelFolder.TEXT_ENCODER, backend, VisionScopes::of,
+        visionTower = store.load(folder.component(ModelFolder.TEXT_ENCODER), VisionTower.class, VisionScopes::of,
                 scope -> new Qwen25VlVisionTower(scope, visionConfig), cancellation);
         try {
-            encoder = LoadedComponent.load(folder, ModelFolder.VAE, backend, WeightScope::of,
+            encoder = store.load(folder.component(ModelFolder.VAE), QwenImageEncoder.class, WeightScope::of,
                     scope -> new QwenImageEncoder(scope, vaeConfig), cancellation);
         } catch (RuntimeException | Error e) {
             visionTower.close();

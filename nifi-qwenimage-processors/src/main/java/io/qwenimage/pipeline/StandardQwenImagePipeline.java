@@ -43,15 +43,15 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
     private final OnDemand<Denoising> denoising;
     private final OnDemand<Decoding> decoding;
 
-    private StandardQwenImagePipeline(final ModelFolder folder, final Backend backend,
+    private StandardQwenImagePipeline(final ModelFolder folder, final ComponentStore store,
             final PicturePositions positions) {
         card = folder.card();
         kind = folder.kind();
-        imageEncoding = new OnDemand<>(cancellation -> new ImageEncoding(folder, backend, cancellation));
-        startEncoding = new OnDemand<>(cancellation -> new StartEncoding(folder, backend, cancellation));
-        textEncoding = new OnDemand<>(cancellation -> new TextEncoding(folder, backend, positions, cancellation));
-        denoising = new OnDemand<>(cancellation -> new Denoising(folder, backend, cancellation));
-        decoding = new OnDemand<>(cancellation -> new Decoding(folder, backend, cancellation));
+        imageEncoding = new OnDemand<>(cancellation -> new ImageEncoding(folder, store, cancellation));
+        startEncoding = new OnDemand<>(cancellation -> new StartEncoding(folder, store, cancellation));
+        textEncoding = new OnDemand<>(cancellation -> new TextEncoding(folder, store, positions, cancellation));
+        denoising = new OnDemand<>(cancellation -> new Denoising(folder, store, cancellation));
+        decoding = new OnDemand<>(cancellation -> new Decoding(folder, store, cancellation));
     }
 
     /**
@@ -62,13 +62,23 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
      * @throws io.qwenimage.weights.WeightException if the folder is incomplete or of another kind
      */
     public static StandardQwenImagePipeline open(final Path folder, final Backend backend) {
+        return open(folder, new ComponentStore(backend));
+    }
+
+    /**
+     * Opens a model folder whose networks others may use at the same time.
+     *
+     * @param store outlives the pipeline
+     * @throws io.qwenimage.weights.WeightException if the folder is incomplete or of another kind
+     */
+    public static StandardQwenImagePipeline open(final Path folder, final ComponentStore store) {
         final ModelFolder opened = ModelFolder.open(folder);
-        return new StandardQwenImagePipeline(opened, backend, opened.picturePositions());
+        return new StandardQwenImagePipeline(opened, store, opened.picturePositions());
     }
 
     /** As {@link #open(Path, Backend)}, whatever the folder says of the positions of pictures. */
     static StandardQwenImagePipeline open(final Path folder, final Backend backend, final PicturePositions positions) {
-        return new StandardQwenImagePipeline(ModelFolder.open(folder), backend, positions);
+        return new StandardQwenImagePipeline(ModelFolder.open(folder), new ComponentStore(backend), positions);
     }
 
     @Override

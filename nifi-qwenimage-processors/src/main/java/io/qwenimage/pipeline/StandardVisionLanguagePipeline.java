@@ -16,12 +16,9 @@ import io.qwenimage.model.vision.VisionGrid;
 import io.qwenimage.model.vision.VisionTower;
 import io.qwenimage.model.vl.PromptLayout;
 import io.qwenimage.model.vl.VisionLanguageModel;
-import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tokenizer.Tokenizer;
-import io.qwenimage.weights.Checkpoints;
-import io.qwenimage.weights.WeightSource;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -38,14 +35,14 @@ public final class StandardVisionLanguagePipeline implements VisionLanguagePipel
     private final ChatTemplate template;
     private final OnDemand<Loaded> loaded;
 
-    private StandardVisionLanguagePipeline(final VisionLanguageFolder folder, final Backend backend) {
+    private StandardVisionLanguagePipeline(final VisionLanguageFolder folder, final ComponentStore store) {
         this.folder = folder;
-        this.backend = backend;
+        backend = store.backend();
         config = folder.config();
         generation = GenerationConfig.read(folder.weights(), config);
         layout = folder.patchLayout();
         template = folder.chatTemplate();
-        loaded = new OnDemand<>(cancellation -> Loaded.load(folder, config, backend, cancellation));
+        loaded = new OnDemand<>(cancellation -> Loaded.load(folder, config, store, cancellation));
     }
 
     /**
@@ -56,7 +53,18 @@ public final class StandardVisionLanguagePipeline implements VisionLanguagePipel
      * @throws io.qwenimage.weights.WeightException if the folder is incomplete or of another kind
      */
     public static StandardVisionLanguagePipeline open(final Path folder, final Backend backend) {
-        return new StandardVisionLanguagePipeline(VisionLanguageFolder.open(folder), backend);
+        return open(folder, new ComponentStore(backend));
+    }
+
+    /**
+     * Opens a model folder whose networks others may use at the same time, such as the text encoder of a Qwen-Image
+     * pipeline.
+     *
+     * @param store outlives the pipeline
+     * @throws io.qwenimage.weights.WeightException if the folder is incomplete or of another kind
+     */
+    public static StandardVisionLanguagePipeline open(final Path folder, final ComponentStore store) {
+        return new StandardVisionLanguagePipeline(VisionLanguageFolder.open(folder), store);
     }
 
     @Override
@@ -182,41 +190,27 @@ public final class StandardVisionLanguagePipeline implements VisionLanguagePipel
     }
 
     /** What is in memory while the model is. */
-    private record Loaded(Tokenizer tokenizer, WeightSource source, Arena arena, VisionLanguageModel model)
-            implements Stage {
-        static Loaded load(final VisionLanguageFolder folder, final ConfigFile config, final Backend backend,
+    private record Loaded(Tokenizer tokenizer, VisionLanguageLoader.Holding holding) implements Stage {
+        static Loaded load(final VisionLanguageFolder folder, final ConfigFile config, final ComponentStore store,
                 final Cancellation cancellation) {
-            Tokenizer tokenizer = null;
-            WeightSource source = null;
-            Arena arena = null;
+            final Tokenizer tokenizer = Tokenizer.open(folder.tokenizer());
             try {
-                tokenizer = Tokenizer.open(folder.tokenizer());
-                source = Checkpoints.open(folder.weights());
-                final Arena owner = backend.openArena("weights of " + folder.weights().getFileName());
-                arena = owner;
-                return new Loaded(tokenizer, source, arena, VisionLanguageLoader.load(config, source,
-                        scope -> ModuleScope.of(backend, owner, scope, cancellation)));
+                return new Loaded(tokenizer,
+                        VisionLanguageLoader.load(store, folder.weights(), config, cancellation));
             } catch (RuntimeException | Error e) {
-                free(tokenizer, source, arena);
+                tokenizer.close();
                 throw e;
             }
         }
 
-        @Override
-        public void close() {
-            free(tokenizer, source, arena);
+        VisionLanguageModel model() {
+            return holding.model();
         }
 
-        private static void free(final Tokenizer tokenizer, final WeightSource source, final Arena arena) {
-            if (arena != null) {
-                arena.close();
-            }
-            if (source != null) {
-                source.close();
-            }
-            if (tokenizer != null) {
-                tokenizer.close();
-            }
+        @Override
+        public void close() {
+            holding.close();
+            tokenizer.close();
         }
     }
 }

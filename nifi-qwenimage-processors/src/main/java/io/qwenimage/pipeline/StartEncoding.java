@@ -1,6 +1,5 @@
 package io.qwenimage.pipeline;
 
-import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.image.ImageSize;
 import io.qwenimage.image.RgbImage;
@@ -22,9 +21,9 @@ final class StartEncoding implements Stage {
     private final QwenImageVaeConfig config;
     private final LoadedComponent<QwenImageEncoder> encoder;
 
-    StartEncoding(final ModelFolder folder, final Backend backend, final Cancellation cancellation) {
+    StartEncoding(final ModelFolder folder, final ComponentStore store, final Cancellation cancellation) {
         config = QwenImageVaeConfig.read(folder.config(ModelFolder.VAE));
-        encoder = LoadedComponent.load(folder, ModelFolder.VAE, backend, WeightScope::of,
+        encoder = store.load(folder.component(ModelFolder.VAE), QwenImageEncoder.class, WeightScope::of,
                 scope -> new QwenImageEncoder(scope, config), cancellation);
     }
 

@@ -30,8 +30,9 @@ final class TextEncoding implements Stage {
     private final Tokenizer tokenizer;
     private final LoadedComponent<LanguageModel> textEncoder;
 
-    TextEncoding(final ModelFolder folder, final Backend backend, final PicturePositions picturePositions, final Cancellation cancellation) {
-        this.backend = backend;
+    TextEncoding(final ModelFolder folder, final ComponentStore store, final PicturePositions picturePositions,
+            final Cancellation cancellation) {
+        backend = store.backend();
         this.picturePositions = picturePositions;
         kind = folder.kind();
         final ConfigFile file = folder.config(ModelFolder.TEXT_ENCODER);
@@ -40,7 +41,7 @@ final class TextEncoding implements Stage {
         mergeSize = kind.edits() ? Qwen25VlVisionConfig.read(file).patches().mergeSize() : 1;
         tokenizer = Tokenizer.open(folder.tokenizer());
         try {
-            textEncoder = LoadedComponent.load(folder, ModelFolder.TEXT_ENCODER, backend, LanguageModel::scope,
+            textEncoder = store.load(folder.component(ModelFolder.TEXT_ENCODER), LanguageModel.class, LanguageModel::scope,
                     scope -> new LanguageModel(scope, config), cancellation);
         } catch (RuntimeException | Error e) {
             tokenizer.close();

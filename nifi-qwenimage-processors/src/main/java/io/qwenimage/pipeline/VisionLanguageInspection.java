@@ -2,7 +2,6 @@ package io.qwenimage.pipeline;
 
 import io.qwenimage.generation.GenerationConfig;
 import io.qwenimage.model.ConfigFile;
-import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.tokenizer.Tokenizer;
 import io.qwenimage.weights.Checkpoints;
 import io.qwenimage.weights.WeightException;
@@ -65,7 +64,7 @@ public final class VisionLanguageInspection {
     private String shapes() {
         final ConfigFile config = folder.config();
         try (WeightSource source = Checkpoints.open(folder.weights())) {
-            VisionLanguageLoader.load(config, source, ModuleScope::forInspection);
+            VisionLanguageLoader.inspect(config, source);
             return source.names().size() + " tensors; all that the model needs fit config.json";
         }
     }

@@ -11,9 +11,7 @@ import io.qwenimage.model.ConfigFile;
 import io.qwenimage.model.vision.VisionGrid;
 import io.qwenimage.model.vision.VisionTower;
 import io.qwenimage.model.vl.VisionLanguageModel;
-import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.tensor.HostTensor;
-import io.qwenimage.weights.Checkpoints;
 import io.qwenimage.weights.SafetensorsFile;
 import io.qwenimage.weights.WeightSource;
 import java.nio.file.Path;
@@ -38,12 +36,9 @@ final class KeyValueCacheTest {
         final Path weights = folder.resolve(ConfigFile.read(folder.resolve("case.json")).stringAt("model"));
         try (Backend backend = Backends.shipped().get(0).open();
                 WeightSource expected = SafetensorsFile.open(folder.resolve("expected.safetensors"));
-                WeightSource source = Checkpoints.open(weights);
-                Arena arena = backend.openArena("weights")) {
-            final VisionLanguageModel model = VisionLanguageLoader.load(
-                    ConfigFile.read(weights.resolve("config.json")), source,
-                    scope -> ModuleScope.of(backend, arena, scope));
-            compare(backend, model, expected);
+                VisionLanguageLoader.Holding loaded = VisionLanguageLoader.load(new ComponentStore(backend), weights,
+                        ConfigFile.read(weights.resolve("config.json")), Cancellation.NEVER)) {
+            compare(backend, loaded.model(), expected);
         }
     }
 

@@ -13,9 +13,7 @@ import io.qwenimage.model.vision.VisionGrid;
 import io.qwenimage.model.vision.VisionTower;
 import io.qwenimage.model.vl.PromptLayout;
 import io.qwenimage.model.vl.VisionLanguageModel;
-import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.tensor.HostTensor;
-import io.qwenimage.weights.Checkpoints;
 import io.qwenimage.weights.SafetensorsFile;
 import io.qwenimage.weights.WeightSource;
 import java.io.IOException;
@@ -51,11 +49,10 @@ final class VisionLanguageGoldenTest {
         final double tolerance = description.sub("tolerance").doubleAt("relative");
         try (Backend backend = named.open();
                 WeightSource expected = SafetensorsFile.open(folder.resolve("expected.safetensors"));
-                WeightSource source = Checkpoints.open(model);
+                VisionLanguageLoader.Holding loaded = VisionLanguageLoader.load(new ComponentStore(backend), model,
+                        ConfigFile.read(model.resolve("config.json")), Cancellation.NEVER);
                 Arena arena = backend.openArena("test")) {
-            final VisionLanguageModel loaded = VisionLanguageLoader.load(ConfigFile.read(model.resolve("config.json")),
-                    source, scope -> ModuleScope.of(backend, arena, scope));
-            checkConversation(backend, arena, loaded, expected, tolerance);
+            checkConversation(backend, arena, loaded.model(), expected, tolerance);
         }
     }
 

@@ -2,6 +2,7 @@ package io.qwenimage.nifi.services;
 
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.pipeline.ComponentStore;
 
 /**
  * A hold on a device. While it is open the device's native memory stays, even if its service is disabled or a processor
@@ -10,6 +11,9 @@ import io.qwenimage.backend.Cancellation;
 public interface DeviceLease extends AutoCloseable {
     /** The device's operations, valid until this lease is closed. */
     Backend backend();
+
+    /** The networks in the device's memory, shared by all who hold the device; valid until this lease is closed. */
+    ComponentStore components();
 
     /**
      * Waits in the device's queue, first come first served, for the right to compute.

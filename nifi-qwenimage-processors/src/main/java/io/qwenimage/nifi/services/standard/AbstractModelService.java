@@ -1,6 +1,5 @@
 package io.qwenimage.nifi.services.standard;
 
-import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.nifi.services.ComputeDeviceService;
 import io.qwenimage.nifi.services.DeviceLease;
@@ -8,6 +7,7 @@ import io.qwenimage.nifi.services.ModelLease;
 import io.qwenimage.nifi.services.ServiceUnavailableException;
 import io.qwenimage.nifi.services.TinyForward;
 import io.qwenimage.nifi.services.VerificationReport;
+import io.qwenimage.pipeline.ComponentStore;
 import io.qwenimage.pipeline.VerificationStep;
 import java.nio.file.Path;
 import java.util.List;
@@ -181,7 +181,7 @@ public abstract class AbstractModelService<P> extends AbstractControllerService
 
     private String forward(final Path folder, final ComputeDeviceService device) {
         final ModelKeeper<P> trial =
-                new ModelKeeper<>(device, backend -> library.open(folder, backend), closer, System::nanoTime);
+                new ModelKeeper<>(device, components -> library.open(folder, components), closer, System::nanoTime);
         try (ModelLease<P> lease = trial.lease(TinyForward.UNTIL_INTERRUPTED)) {
             return tryOut(lease.pipeline());
         } finally {
@@ -207,9 +207,10 @@ public abstract class AbstractModelService<P> extends AbstractControllerService
     }
 
     /** The demo model is unpacked anew where a clean-up of temporary files has removed it meanwhile. */
-    private Function<Backend, P> opener(final ConfigurationContext context, final Path folder) {
+    private Function<ComponentStore, P> opener(final ConfigurationContext context, final Path folder) {
         final ModelSource source = context.getProperty(MODEL_SOURCE).asAllowableValue(ModelSource.class);
-        return backend -> library.open(source == ModelSource.EMBEDDED_DEMO ? library.demoFolder() : folder, backend);
+        return components ->
+                library.open(source == ModelSource.EMBEDDED_DEMO ? library.demoFolder() : folder, components);
     }
 
     private Path folder(final ConfigurationContext context) {

@@ -1,12 +1,12 @@
 package io.qwenimage.nifi.services.standard;
 
-import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.nifi.services.ComputeDeviceService;
 import io.qwenimage.nifi.services.DeviceLease;
 import io.qwenimage.nifi.services.DevicePermit;
 import io.qwenimage.nifi.services.ModelLease;
 import io.qwenimage.nifi.services.ServiceUnavailableException;
+import io.qwenimage.pipeline.ComponentStore;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -19,7 +19,7 @@ import java.util.function.LongSupplier;
  */
 final class ModelKeeper<P> {
     private final ComputeDeviceService device;
-    private final Function<Backend, P> opener;
+    private final Function<ComponentStore, P> opener;
     private final Consumer<P> closer;
     private final LongSupplier nanoTime;
     private SharedResource<OpenModel<P>> open;
@@ -28,11 +28,11 @@ final class ModelKeeper<P> {
 
     /**
      * @param device   where the model runs
-     * @param opener   opens the model on a backend
+     * @param opener   opens the model on a device
      * @param closer   frees the model
      * @param nanoTime the clock of idleness
      */
-    ModelKeeper(final ComputeDeviceService device, final Function<Backend, P> opener,
+    ModelKeeper(final ComputeDeviceService device, final Function<ComponentStore, P> opener,
             final Consumer<P> closer, final LongSupplier nanoTime) {
         this.device = device;
         this.opener = opener;
@@ -93,7 +93,7 @@ final class ModelKeeper<P> {
     private OpenModel<P> openModel() {
         final DeviceLease lease = acquireDevice();
         try {
-            return new OpenModel<>(lease, opener.apply(lease.backend()), closer);
+            return new OpenModel<>(lease, opener.apply(lease.components()), closer);
         } catch (final RuntimeException | Error e) {
             lease.close();
             throw e;

@@ -1,6 +1,7 @@
 package io.qwenimage.nifi.services.standard;
 
 import io.qwenimage.backend.Backend;
+import io.qwenimage.pipeline.ComponentStore;
 import io.qwenimage.pipeline.VerificationStep;
 import java.nio.file.Path;
 import java.util.List;
@@ -29,8 +30,8 @@ interface ModelLibrary<P> {
     /**
      * Opens a model; weights are read when a stage first needs them.
      *
-     * @param backend must stay open as long as the pipeline
+     * @param components of the device; must stay usable as long as the pipeline
      * @return owned by the caller
      */
-    P open(Path folder, Backend backend);
+    P open(Path folder, ComponentStore components);
 }

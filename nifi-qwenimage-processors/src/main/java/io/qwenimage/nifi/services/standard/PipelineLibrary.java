@@ -1,6 +1,7 @@
 package io.qwenimage.nifi.services.standard;
 
 import io.qwenimage.backend.Backend;
+import io.qwenimage.pipeline.ComponentStore;
 import io.qwenimage.pipeline.DemoModel;
 import io.qwenimage.pipeline.FolderInspection;
 import io.qwenimage.pipeline.QwenImagePipeline;
@@ -22,7 +23,7 @@ final class PipelineLibrary implements ModelLibrary<QwenImagePipeline> {
     }
 
     @Override
-    public QwenImagePipeline open(final Path folder, final Backend backend) {
-        return StandardQwenImagePipeline.open(folder, backend);
+    public QwenImagePipeline open(final Path folder, final ComponentStore components) {
+        return StandardQwenImagePipeline.open(folder, components);
     }
 }

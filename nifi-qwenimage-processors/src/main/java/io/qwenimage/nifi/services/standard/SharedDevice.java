@@ -5,10 +5,12 @@ import io.qwenimage.backend.Cancellation;
 import io.qwenimage.nifi.services.DeviceLease;
 import io.qwenimage.nifi.services.DevicePermit;
 import io.qwenimage.nifi.services.ServiceUnavailableException;
+import io.qwenimage.pipeline.ComponentStore;
 
 /** A backend and its queue, from one enabling of a device service to the last lease's end. */
 final class SharedDevice {
     private final SharedResource<Backend> backend;
+    private final ComponentStore components;
     private final PermitQueue permits;
 
     /**
@@ -17,6 +19,7 @@ final class SharedDevice {
      */
     SharedDevice(final Backend backend, final int permits) {
         this.backend = new SharedResource<>(backend, backend::close);
+        components = new ComponentStore(backend);
         this.permits = new PermitQueue(permits);
     }
 
@@ -30,7 +33,7 @@ final class SharedDevice {
         if (hold == null) {
             throw new ServiceUnavailableException("the compute device service was disabled; enable it again");
         }
-        return new Lease(hold, permits);
+        return new Lease(hold, components, permits);
     }
 
     /** How many wait for their turn to compute. */
@@ -43,10 +46,17 @@ final class SharedDevice {
         backend.retire();
     }
 
-    private record Lease(SharedResource<Backend>.Hold hold, PermitQueue permits) implements DeviceLease {
+    private record Lease(SharedResource<Backend>.Hold hold, ComponentStore store, PermitQueue permits)
+            implements DeviceLease {
         @Override
         public Backend backend() {
             return hold.get();
+        }
+
+        @Override
+        public ComponentStore components() {
+            hold.get();
+            return store;
         }
 
         @Override

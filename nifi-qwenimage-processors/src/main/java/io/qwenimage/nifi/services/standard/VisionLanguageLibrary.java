@@ -1,6 +1,7 @@
 package io.qwenimage.nifi.services.standard;
 
 import io.qwenimage.backend.Backend;
+import io.qwenimage.pipeline.ComponentStore;
 import io.qwenimage.pipeline.DemoModel;
 import io.qwenimage.pipeline.StandardVisionLanguagePipeline;
 import io.qwenimage.pipeline.VerificationStep;
@@ -22,7 +23,7 @@ final class VisionLanguageLibrary implements ModelLibrary<VisionLanguagePipeline
     }
 
     @Override
-    public VisionLanguagePipeline open(final Path folder, final Backend backend) {
-        return StandardVisionLanguagePipeline.open(folder, backend);
+    public VisionLanguagePipeline open(final Path folder, final ComponentStore components) {
+        return StandardVisionLanguagePipeline.open(folder, components);
     }
 }

@@ -2,6 +2,7 @@ package io.qwenimage.nifi.services.standard;
 
 import io.qwenimage.backend.Backend;
 import io.qwenimage.nifi.FakePipeline;
+import io.qwenimage.pipeline.ComponentStore;
 import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.VerificationStep;
 import java.nio.file.Path;
@@ -46,7 +47,7 @@ final class FakeLibrary implements ModelLibrary<QwenImagePipeline> {
     }
 
     @Override
-    public QwenImagePipeline open(final Path folder, final Backend backend) {
+    public QwenImagePipeline open(final Path folder, final ComponentStore components) {
         if (refusal != null) {
             throw refusal;
         }

@@ -27,7 +27,7 @@ class ModelKeeperTest {
             new SharedDevice(backends.open(), 1));
     private final AtomicLong clock = new AtomicLong();
     private final List<FakePipeline> opened = new ArrayList<>();
-    private final ModelKeeper<QwenImagePipeline> keeper = new ModelKeeper<>(device, backend -> {
+    private final ModelKeeper<QwenImagePipeline> keeper = new ModelKeeper<>(device, components -> {
         opened.add(new FakePipeline());
         return opened.getLast();
     }, QwenImagePipeline::close, clock::get);
@@ -87,8 +87,8 @@ class ModelKeeperTest {
     @Test
     void failedOpeningHoldsNothingAndIsTriedAgain() {
         final List<String> attempts = new ArrayList<>();
-        final ModelKeeper<QwenImagePipeline> failing = new ModelKeeper<>(device, backend -> {
-            attempts.add(backend.describe());
+        final ModelKeeper<QwenImagePipeline> failing = new ModelKeeper<>(device, components -> {
+            attempts.add(components.backend().describe());
             throw new WeightException("model_index.json is missing");
         }, QwenImagePipeline::close, clock::get);
         for (int i = 0; i < 2; i++) {

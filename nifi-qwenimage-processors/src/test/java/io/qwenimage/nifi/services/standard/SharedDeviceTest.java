@@ -9,6 +9,7 @@ import io.qwenimage.nifi.processors.Denoise;
 import io.qwenimage.nifi.services.ServiceUnavailableException;
 import io.qwenimage.pipeline.Bundle;
 import io.qwenimage.pipeline.Bundles;
+import io.qwenimage.pipeline.ComponentStore;
 import io.qwenimage.pipeline.QwenImagePipeline;
 import io.qwenimage.pipeline.TextRequest;
 import io.qwenimage.pipeline.VerificationStep;
@@ -106,7 +107,7 @@ class SharedDeviceTest {
         }
 
         @Override
-        public QwenImagePipeline open(final Path folder, final Backend backend) {
+        public QwenImagePipeline open(final Path folder, final ComponentStore components) {
             return pipeline;
         }
     }
