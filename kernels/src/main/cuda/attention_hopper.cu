@@ -13,7 +13,8 @@
 //   scale >= 0, given as scale * log2(e)
 //
 // Work comes as a list, because only the host knows the lengths: a WorkItem is a tile of queries of one head and a
-// range of blocks of keys. Block b of the grid takes items[first_item[b]] to items[first_item[b + 1] - 1]. A tile
+// range of blocks of keys. Block b of the grid takes items[first_item[b]] to items[first_item[b + 1] - 1] (in clusters,
+// cluster b, whose blocks divide the tile's queries among them). A tile
 // whose keys are divided among several items (so that all SMs finish together) has a slot of the workspace for each;
 // the warp that finishes last combines them in their order, so that results do not depend on timing.
 //
@@ -35,6 +36,10 @@
 #endif
 #ifndef ATTENTION_STAGES
 #define ATTENTION_STAGES 2
+#endif
+// Blocks that share their loads of keys and values.
+#ifndef ATTENTION_CLUSTER
+#define ATTENTION_CLUSTER 1
 #endif
 // Whether a warpgroup multiplies its next scores while its softmax is under way.
 #ifndef ATTENTION_OVERLAP
@@ -60,14 +65,15 @@ constexpr int HEAD = 128;
 constexpr int CONSUMERS = ATTENTION_CONSUMERS;
 constexpr int ROWS_PER_CONSUMER = 64;
 constexpr int QUERY_ROWS = CONSUMERS * ROWS_PER_CONSUMER;
+constexpr int CLUSTER = ATTENTION_CLUSTER;
 constexpr int KEY_ROWS = ATTENTION_KEY_ROWS;
 constexpr int STAGES = ATTENTION_STAGES;
 constexpr bool OVERLAP = ATTENTION_OVERLAP != 0;
 constexpr bool TURNS = ATTENTION_TURNS != 0;
 constexpr float RESCALE_THRESHOLD = ATTENTION_RESCALE_THRESHOLD;
 constexpr int THREADS = WARPGROUP * (1 + CONSUMERS);
-constexpr int PRODUCER_REGISTERS = CONSUMERS == 2 ? 24 : 32;
-constexpr int CONSUMER_REGISTERS = CONSUMERS == 2 ? 240 : 160;
+constexpr int PRODUCER_REGISTERS = CONSUMERS == 3 ? 32 : CLUSTER == 1 ? 24 : 40;
+constexpr int CONSUMER_REGISTERS = CONSUMERS == 3 ? 160 : CLUSTER == 1 ? 240 : 232;
 
 constexpr int PANEL = 64;  // elements of a swizzled row of 128 bytes
 constexpr int ELEMENT_BYTES = 2;
@@ -137,13 +143,22 @@ struct Softmax {
 
 // ---- the producer --------------------------------------------------------------------------------------------------
 
-/** Loads one block of keys or values into the next stage as soon as the consumers have left it. */
+/**
+ * Loads one block of keys or values into the next stage as soon as the consumers have left it; in a cluster, the panel
+ * of this block's rank for all.
+ */
 __device__ __forceinline__ void load_tile(unsigned char* tiles, unsigned long long* full, unsigned long long* empty,
                                           Ring& ring, const TensorMap& map, const int row, const int head) {
-    barrier_wait(shared_address(&empty[ring.stage]), ring.parity ^ 1);
     const unsigned barrier = shared_address(&full[ring.stage]);
+    const unsigned tile = shared_address(tiles) + ring.stage * TILE_BYTES;
+    barrier_wait(shared_address(&empty[ring.stage]), ring.parity ^ 1);
     barrier_arrive_expect(barrier, TILE_BYTES);
-    load_box(shared_address(tiles) + ring.stage * TILE_BYTES, map, barrier, 0, row, 0, head);
+    if constexpr (CLUSTER == 1) {
+        load_box(tile, map, barrier, 0, row, 0, head);
+    } else {
+        const int panel = blockIdx.x % CLUSTER;
+        load_box_multicast(tile + panel * TILE_PANEL_BYTES, map, barrier, 0, row, panel, head, (1 << CLUSTER) - 1);
+    }
     ring.advance();
 }
 
@@ -169,7 +184,8 @@ __device__ __forceinline__ void produce(Shared& shared, const TensorMap& query_m
             reinterpret_cast<int4*>(&shared.item[count & 1])[i] = reinterpret_cast<const int4*>(item)[i];
         }
         barrier_arrive_expect(query_full, QUERY_BYTES);
-        load_box(shared_address(shared.query), query_map, query_full, 0, item->query_row, 0, item->head);
+        load_box(shared_address(shared.query), query_map, query_full, 0,
+                 item->query_row + static_cast<int>(blockIdx.x) % CLUSTER * QUERY_ROWS, 0, item->head);
         for (; row > first_row; row -= KEY_ROWS) {
             load_tile(shared.key[0], shared.key_full, shared.key_empty, keys, key_map, row - KEY_ROWS, head);
             load_tile(shared.value[0], shared.value_full, shared.value_empty, values, value_map, row, head);
@@ -283,9 +299,9 @@ __device__ __forceinline__ void rescale(float (&output)[OUTPUTS], const Softmax&
 /** The consumer's state between blocks, apart from the products' registers. */
 struct Consumer {
     Shared& shared;
-    unsigned index;   // which consumer
+    unsigned index;   // which consumer of this block
+    int row;          // this thread's first of the item; the other is eight below
     unsigned query;   // its rows of the query tile
-    bool signals;     // one lane per warp
     float scale_log2;
     Ring keys, values;
     Softmax softmax;
@@ -298,24 +314,30 @@ struct Consumer {
         barrier_wait(shared_address(&shared.value_full[values.stage]), values.parity);
     }
 
-    __device__ __forceinline__ void release_key() {
-        if (signals) {
-            barrier_arrive(shared_address(&shared.key_empty[keys.stage]));
+    /** Each warp tells each block of the cluster. */
+    static __device__ __forceinline__ void release(const unsigned long long& empty) {
+        const unsigned lane = threadIdx.x % WARP;
+        if (CLUSTER == 1 && lane == 0) {
+            barrier_arrive(shared_address(&empty));
+        } else if (CLUSTER > 1 && lane < CLUSTER) {
+            barrier_arrive_remote(shared_address(&empty), lane);
         }
+    }
+
+    __device__ __forceinline__ void release_key() {
+        release(shared.key_empty[keys.stage]);
         keys.advance();
     }
 
     /** After the item's last scores. */
     __device__ __forceinline__ void release_query() const {
-        if (signals) {
+        if (threadIdx.x % WARP == 0) {
             barrier_arrive(shared_address(&shared.query_empty));
         }
     }
 
     __device__ __forceinline__ void release_value() {
-        if (signals) {
-            barrier_arrive(shared_address(&shared.value_empty[values.stage]));
-        }
+        release(shared.value_empty[values.stage]);
         values.advance();
     }
 
@@ -399,7 +421,7 @@ __device__ __forceinline__ void step_in_order(Consumer& consumer, float (&output
 template <class Element>
 __device__ __forceinline__ void attend(Consumer& consumer, float (&output)[OUTPUTS], const WorkItem& item) {
     const int lane = threadIdx.x % WARP;
-    const int row = consumer.index * ROWS_PER_CONSUMER + threadIdx.x / WARP % WARPS_PER_WARPGROUP * 16 + lane / 4;
+    const int row = consumer.row;
     const int last_key = item.key_length - 1;
     const int limits[2] = {min(last_key, row + item.diagonal), min(last_key, row + 8 + item.diagonal)};
     const int first_block = item.first_block;
@@ -498,33 +520,34 @@ __device__ __forceinline__ void store_rows(const float (&output)[OUTPUTS], const
 /** The workspace of divided tiles: each thread's own registers, so that a warp's accesses are contiguous. */
 struct Workspace {
     static constexpr int VECTORS = OUTPUTS / 4;
-    static constexpr int SLOT = CONSUMERS * WARPGROUP * (VECTORS + 1);  // in float4
+    static constexpr int PARTS = CLUSTER * CONSUMERS;
+    static constexpr int SLOT = PARTS * WARPGROUP * (VECTORS + 1);  // in float4
 
     float4* slots;
 
-    __device__ __forceinline__ float4* output(const int slot, const unsigned consumer, const int vector) const {
-        return slots + static_cast<long long>(slot) * SLOT + (consumer * VECTORS + vector) * WARPGROUP +
+    __device__ __forceinline__ float4* output(const int slot, const unsigned part, const int vector) const {
+        return slots + static_cast<long long>(slot) * SLOT + (part * VECTORS + vector) * WARPGROUP +
                threadIdx.x % WARPGROUP;
     }
 
-    __device__ __forceinline__ float4* state(const int slot, const unsigned consumer) const {
-        return output(slot, CONSUMERS, 0) + static_cast<int>(consumer * WARPGROUP);
+    __device__ __forceinline__ float4* state(const int slot, const unsigned part) const {
+        return output(slot, PARTS, 0) + static_cast<int>(part * WARPGROUP);
     }
 };
 
 /** Stores this warp's part of a divided tile; true for the warp that completes it, which then holds all parts' sum. */
 __device__ __forceinline__ bool combine(const Workspace& workspace, const WorkItem& item, int* counters,
-                                        const unsigned consumer, float (&output)[OUTPUTS], float (&sums)[2],
+                                        const unsigned part, float (&output)[OUTPUTS], float (&sums)[2],
                                         const float (&maxima)[2], const float scale_log2) {
 #pragma unroll
     for (int i = 0; i < Workspace::VECTORS; i++) {
-        *workspace.output(item.slot, consumer, i) =
+        *workspace.output(item.slot, part, i) =
             make_float4(output[4 * i], output[4 * i + 1], output[4 * i + 2], output[4 * i + 3]);
     }
-    *workspace.state(item.slot, consumer) = make_float4(maxima[0], maxima[1], sums[0], sums[1]);
+    *workspace.state(item.slot, part) = make_float4(maxima[0], maxima[1], sums[0], sums[1]);
     __threadfence();
     __syncwarp();
-    int* const counter = counters + item.counter + consumer * WARPS_PER_WARPGROUP +
+    int* const counter = counters + item.counter + part * WARPS_PER_WARPGROUP +
                          threadIdx.x / WARP % WARPS_PER_WARPGROUP;
     int arrived = 0;
     if (threadIdx.x % WARP == 0) {
@@ -540,7 +563,7 @@ __device__ __forceinline__ bool combine(const Workspace& workspace, const WorkIt
     }
     float common[2] = {MINUS_INFINITY, MINUS_INFINITY};
     for (int slot = item.first_slot; slot < item.first_slot + item.slots; slot++) {
-        const float4 state = __ldcg(workspace.state(slot, consumer));
+        const float4 state = __ldcg(workspace.state(slot, part));
         common[0] = fmaxf(common[0], state.x);
         common[1] = fmaxf(common[1], state.y);
     }
@@ -551,7 +574,7 @@ __device__ __forceinline__ bool combine(const Workspace& workspace, const WorkIt
         output[i] = 0;
     }
     for (int slot = item.first_slot; slot < item.first_slot + item.slots; slot++) {
-        const float4 state = __ldcg(workspace.state(slot, consumer));
+        const float4 state = __ldcg(workspace.state(slot, part));
         // a part in which a row sees no key has a sum of 0 and the maximum -infinity
         const float weight0 = state.z == 0 ? 0 : exp2_approximate((state.x - common[0]) * scale_log2);
         const float weight1 = state.w == 0 ? 0 : exp2_approximate((state.y - common[1]) * scale_log2);
@@ -559,11 +582,11 @@ __device__ __forceinline__ bool combine(const Workspace& workspace, const WorkIt
         sums[1] = fmaf(state.w, weight1, sums[1]);
 #pragma unroll
         for (int i = 0; i < Workspace::VECTORS; i++) {
-            const float4 part = __ldcg(workspace.output(slot, consumer, i));
-            output[4 * i] = fmaf(part.x, weight0, output[4 * i]);
-            output[4 * i + 1] = fmaf(part.y, weight0, output[4 * i + 1]);
-            output[4 * i + 2] = fmaf(part.z, weight1, output[4 * i + 2]);
-            output[4 * i + 3] = fmaf(part.w, weight1, output[4 * i + 3]);
+            const float4 share = __ldcg(workspace.output(slot, part, i));
+            output[4 * i] = fmaf(share.x, weight0, output[4 * i]);
+            output[4 * i + 1] = fmaf(share.y, weight0, output[4 * i + 1]);
+            output[4 * i + 2] = fmaf(share.z, weight1, output[4 * i + 2]);
+            output[4 * i + 3] = fmaf(share.w, weight1, output[4 * i + 3]);
         }
     }
     return true;
@@ -575,9 +598,10 @@ __device__ __forceinline__ void consume(Shared& shared, const unsigned index, co
                                         const Workspace workspace, int* counters) {
     const unsigned query_full = shared_address(&shared.query_full);
     const unsigned lane = threadIdx.x % WARP;
-    Consumer consumer = {shared, index,
-                         shared_address(shared.query) + index * ROWS_PER_CONSUMER * PANEL * ELEMENT_BYTES, lane == 0,
-                         scale_log2};
+    const unsigned part = blockIdx.x % CLUSTER * CONSUMERS + index;
+    const int row = part * ROWS_PER_CONSUMER + threadIdx.x / WARP % WARPS_PER_WARPGROUP * 16 + lane / 4;
+    Consumer consumer = {shared, index, row,
+                         shared_address(shared.query) + index * ROWS_PER_CONSUMER * PANEL * ELEMENT_BYTES, scale_log2};
     if (TURNS && index == CONSUMERS - 1) {
         consumer.pass_turn();  // the first turn is consumer 0's
     }
@@ -597,15 +621,13 @@ __device__ __forceinline__ void consume(Shared& shared, const unsigned index, co
         }
         float sums[2];
 #pragma unroll
-        for (int row = 0; row < 2; row++) {
-            sums[row] = consumer.softmax.sum[row];
-            sums[row] += __shfl_xor_sync(0xFFFFFFFF, sums[row], 1);
-            sums[row] += __shfl_xor_sync(0xFFFFFFFF, sums[row], 2);
+        for (int half = 0; half < 2; half++) {
+            sums[half] = consumer.softmax.sum[half];
+            sums[half] += __shfl_xor_sync(0xFFFFFFFF, sums[half], 1);
+            sums[half] += __shfl_xor_sync(0xFFFFFFFF, sums[half], 2);
         }
-        if (item.slot < 0 || combine(workspace, item, counters, index, output, sums, consumer.softmax.maximum,
+        if (item.slot < 0 || combine(workspace, item, counters, part, output, sums, consumer.softmax.maximum,
                                      scale_log2)) {
-            const int row =
-                index * ROWS_PER_CONSUMER + threadIdx.x / WARP % WARPS_PER_WARPGROUP * 16 + lane / 4;
             store_rows<Element>(output, sums,
                                 out + item.query_row * out_row_bytes + item.head * (HEAD * ELEMENT_BYTES),
                                 out_row_bytes, row, item.query_rows);
@@ -630,14 +652,18 @@ __device__ __forceinline__ void attention(const TensorMap& query_map, const Tens
         for (int stage = 0; stage < STAGES; stage++) {
             barrier_initialise(shared_address(&shared.key_full[stage]), 1);
             barrier_initialise(shared_address(&shared.value_full[stage]), 1);
-            barrier_initialise(shared_address(&shared.key_empty[stage]), CONSUMERS * WARPS_PER_WARPGROUP);
-            barrier_initialise(shared_address(&shared.value_empty[stage]), CONSUMERS * WARPS_PER_WARPGROUP);
+            barrier_initialise(shared_address(&shared.key_empty[stage]), CLUSTER * CONSUMERS * WARPS_PER_WARPGROUP);
+            barrier_initialise(shared_address(&shared.value_empty[stage]), CLUSTER * CONSUMERS * WARPS_PER_WARPGROUP);
         }
         fence_barrier_initialisation();
     }
-    __syncthreads();
-    const int first = first_item[blockIdx.x];
-    const int end = first_item[blockIdx.x + 1];
+    if constexpr (CLUSTER > 1) {
+        cluster_sync();
+    } else {
+        __syncthreads();
+    }
+    const int first = first_item[blockIdx.x / CLUSTER];
+    const int end = first_item[blockIdx.x / CLUSTER + 1];
     if (warpgroup == 0) {
         registers_release<PRODUCER_REGISTERS>();
         if (threadIdx.x == 0) {
@@ -648,12 +674,22 @@ __device__ __forceinline__ void attention(const TensorMap& query_map, const Tens
         consume<Element>(shared, warpgroup - 1, end - first, out, out_stride * ELEMENT_BYTES, scale_log2,
                          Workspace{workspace}, counters);
     }
+    if constexpr (CLUSTER > 1) {
+        __syncwarp();
+        cluster_sync();  // no block leaves while another may still signal it
+    }
 }
 
 }  // namespace
 
+#if ATTENTION_CLUSTER > 1
+#define CLUSTER_ATTRIBUTE __cluster_dims__(ATTENTION_CLUSTER, 1, 1)
+#else
+#define CLUSTER_ATTRIBUTE
+#endif
+
 #define ATTENTION(name, Element)                                                                                      \
-    extern "C" __global__ void __launch_bounds__(THREADS, 1)                                                          \
+    extern "C" __global__ void __launch_bounds__(THREADS, 1) CLUSTER_ATTRIBUTE                                        \
         name(const __grid_constant__ TensorMap query_map, const __grid_constant__ TensorMap key_map,                  \
              const __grid_constant__ TensorMap value_map, unsigned char* out, const long long out_stride,             \
              const float scale_log2, const WorkItem* items, const int* first_item, float4* workspace,                 \

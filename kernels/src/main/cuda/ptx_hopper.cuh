@@ -101,6 +101,38 @@ __device__ __forceinline__ void load_box(const unsigned destination, const Tenso
         : "memory");
 }
 
+/** The same box for all blocks of the cluster in the mask, at the same offset, counting towards each one's barrier. */
+__device__ __forceinline__ void load_box_multicast(const unsigned destination, const TensorMap& map,
+                                                   const unsigned barrier, const int c0, const int c1, const int c2,
+                                                   const int c3, const unsigned short mask) {
+    asm volatile(
+        "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
+        "[%0], [%1, {%3, %4, %5, %6}], [%2], %7;" ::"r"(destination),
+        "l"(&map), "r"(barrier), "r"(c0), "r"(c1), "r"(c2), "r"(c3), "h"(mask)
+        : "memory");
+}
+
+// ---- clusters ------------------------------------------------------------------------------------------------------
+
+/** Arrives at another block's barrier; tells that reads are over, publishes no writes. */
+__device__ __forceinline__ void barrier_arrive_remote(const unsigned barrier, const unsigned rank) {
+    asm volatile(
+        "{\n"
+        ".reg .b32 remote;\n"
+        "mapa.shared::cluster.u32 remote, %0, %1;\n"
+        "mbarrier.arrive.shared::cluster.b64 _, [remote];\n"
+        "}" ::"r"(barrier),
+        "r"(rank)
+        : "memory");
+}
+
+__device__ __forceinline__ void cluster_sync() {
+    asm volatile(
+        "barrier.cluster.arrive.release.aligned;\n"
+        "barrier.cluster.wait.acquire.aligned;" ::
+            : "memory");
+}
+
 // ---- registers of a warpgroup --------------------------------------------------------------------------------------
 
 template <int Registers>

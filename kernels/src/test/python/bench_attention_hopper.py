@@ -1,0 +1,544 @@
+#!/usr/bin/env python3
+"""Checks and times attention_hopper.cu on a Hopper GPU, beside PyTorch's attention in the same run.
+
+    python3 bench_attention_hopper.py [--cubins DIR] [--source FILE] [--variants NAME,...] [--out DIR] [--quick]
+
+Each variant of the kernel (tile, stages, overlap; the macros at its top) is a cubin NAME.cubin in --cubins, or is
+compiled from --source with nvcc where there is none. Every variant runs in a process of its own under a time limit,
+so that a kernel that hangs or faults costs only its own line. The last lines are a table of all variants.
+
+Checked: against float64 over ragged, causal, grouped and variable-length shapes, both types, slices of a fused
+buffer, rows beyond the end untouched, the same bits from every run. An error may be at most twice that of PyTorch's
+attention on the same inputs, plus a quarter of a unit in the last place.
+Timed: 4096 + 200 tokens, 24 heads of 128, inputs rotated so that L2 is cold; 4 Lq Lk 128 H operations over the
+median of CUDA events.
+"""
+import argparse
+import ctypes
+import heapq
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+HEAD = 128
+# name: consumers, key rows, stages, overlap, turns, threshold, cluster
+VARIANTS = {
+    "c2k128s2": (2, 128, 2, 1, 1, 8, 1),
+    "c2k176s2": (2, 176, 2, 1, 1, 8, 1),
+    "c2k160s2": (2, 160, 2, 1, 1, 8, 1),
+    "c2k144s2": (2, 144, 2, 1, 1, 8, 1),
+    "c2k128s2-cluster": (2, 128, 2, 1, 1, 8, 2),
+    "c2k176s2-cluster": (2, 176, 2, 1, 1, 8, 2),
+    "c2k128s3": (2, 128, 3, 1, 1, 8, 1),
+    "c3k128s2-inorder": (3, 128, 2, 0, 0, 8, 1),
+    "c3k128s2-inorder-turns": (3, 128, 2, 0, 1, 8, 1),
+    "c2k128s2-inorder": (2, 128, 2, 0, 1, 8, 1),
+    "c2k128s2-noturns": (2, 128, 2, 1, 0, 8, 1),
+    "c2k128s2-always": (2, 128, 2, 1, 1, 0, 1),
+    "c2k176s2-noturns": (2, 176, 2, 1, 0, 8, 1),
+    "c2k176s2-always": (2, 176, 2, 1, 1, 0, 1),
+}
+MACROS = ("CONSUMERS", "KEY_ROWS", "STAGES", "OVERLAP", "TURNS", "RESCALE_THRESHOLD", "CLUSTER")
+
+
+def defines(variant):
+    return ["-DATTENTION_%s=%d" % pair for pair in zip(MACROS, VARIANTS[variant])]
+
+
+# ---- the schedule, as AttentionSchedule.java makes it ---------------------------------------------------------------
+
+FAR = 1 << 29
+ITEM_COST, PART_COST, COMBINE_COST = 1.0, 0.6, 0.5  # in blocks of keys
+
+
+def tiles_of(sequences, heads, key_heads, causal, query_tile, key_tile):
+    """Work items that are whole tiles, in an order in which neighbours share keys."""
+    tiles = []
+    for query_row, queries, key_row, keys in sequences:
+        for head in range(heads):
+            for first in range(0, queries, query_tile):
+                rows = min(query_tile, queries - first)
+                diagonal = first + keys - queries if causal else FAR
+                visible = max(0, min(keys, rows + diagonal))
+                all_see = max(0, min(keys, 1 + diagonal))
+                tiles.append(dict(query_row=query_row + first, query_rows=rows, head=head,
+                                  key_head=head // (heads // key_heads), key_row=key_row, key_length=keys,
+                                  first_block=0, end_block=-(-visible // key_tile), masked_block=all_see // key_tile,
+                                  diagonal=diagonal, slot=-1, first_slot=0, slots=0, counter=0))
+    return tiles
+
+
+def longest_first(tiles, blocks):
+    lists = [[] for _ in range(blocks)]
+    loads = [(0.0, b) for b in range(blocks)]
+    for tile in sorted(tiles, key=lambda t: -t["end_block"]):
+        load, b = heapq.heappop(loads)
+        lists[b].append(tile)
+        heapq.heappush(loads, (load + ITEM_COST + tile["end_block"], b))
+    return lists, 0, 0
+
+
+def waves_and_stream(tiles, blocks, whole, warps):
+    """The first tiles whole, in turn; the rest as one stream of key blocks, cut evenly."""
+    lists = [[dict(t) for t in tiles[b:whole:blocks]] for b in range(blocks)]
+    rest = tiles[whole:]
+    total = sum(t["end_block"] for t in rest)
+    starts, position = [], 0
+    for tile in rest:
+        starts.append(position)
+        position += tile["end_block"]
+    cuts = []
+    tile = 0
+    for b in range(blocks + 1):
+        cut = (b * total + blocks // 2) // blocks
+        while tile + 1 < len(rest) and starts[tile + 1] <= cut:
+            tile += 1
+        if rest:
+            end = starts[tile] + rest[tile]["end_block"]
+            if cut - starts[tile] < 2:
+                cut = starts[tile]
+            elif end - cut < 2:
+                cut = end
+        cuts.append(cut)
+    slots = counters = 0
+    for tile, start in zip(rest, starts):
+        end = start + tile["end_block"]
+        parts = [(b, max(start, cuts[b]), min(end, cuts[b + 1])) for b in range(blocks)
+                 if max(start, cuts[b]) < min(end, cuts[b + 1])]
+        if not parts:
+            parts = [(slots % blocks, start, end)]
+        for i, (b, low, high) in enumerate(parts):
+            item = dict(tile, first_block=low - start, end_block=high - start)
+            if len(parts) > 1:
+                item.update(slot=slots + i, first_slot=slots, slots=len(parts), counter=counters)
+            lists[b].append(item)
+        if len(parts) > 1:
+            slots += len(parts)
+            counters += warps
+    return lists, slots, counters
+
+
+def cost(items):
+    return sum(ITEM_COST + i["end_block"] - i["first_block"]
+               + (PART_COST + COMBINE_COST * i["slots"] if i["slot"] >= 0 else 0) for i in items)
+
+
+def schedule(tiles, blocks, warps, policy="best"):
+    full = len(tiles) // blocks * blocks
+    candidates = {"whole": longest_first(tiles, blocks), "stream": waves_and_stream(tiles, blocks, full, warps)}
+    if full:
+        candidates["stream2"] = waves_and_stream(tiles, blocks, full - blocks, warps)
+    if policy == "best":
+        policy = min(candidates, key=lambda p: max(map(cost, candidates[p][0])))
+    return candidates[policy], policy
+
+
+FIELDS = ("query_row", "query_rows", "head", "key_head", "key_row", "key_length", "first_block", "end_block",
+          "masked_block", "diagonal", "slot", "first_slot", "slots", "counter")
+
+# ---- the driver ----------------------------------------------------------------------------------------------------
+
+
+class Driver:
+    def __init__(self):
+        self.cuda = ctypes.CDLL("libcuda.so.1")
+
+    def call(self, name, *arguments):
+        status = getattr(self.cuda, name)(*arguments)
+        if status:
+            text = ctypes.c_char_p()
+            self.cuda.cuGetErrorString(status, ctypes.byref(text))
+            raise RuntimeError("%s: %d %s" % (name, status, (text.value or b"").decode()))
+
+    def tensor_map(self, tensor, box_rows, panels=2):
+        """[L, H, 128] as (64, L, 2, H)."""
+        import torch
+        length, heads, _ = tensor.shape
+        kind = {torch.bfloat16: 9, torch.float16: 6}[tensor.dtype]
+        memory = ctypes.create_string_buffer(192)
+        aligned = (ctypes.addressof(memory) + 63) // 64 * 64
+        self.call("cuTensorMapEncodeTiled", ctypes.c_void_p(aligned), kind, 4, ctypes.c_void_p(tensor.data_ptr()),
+                  (ctypes.c_uint64 * 4)(64, length, 2, heads),
+                  (ctypes.c_uint64 * 3)(tensor.stride(0) * 2, 128, tensor.stride(1) * 2),
+                  (ctypes.c_uint32 * 4)(64, box_rows, panels, 1), (ctypes.c_uint32 * 4)(1, 1, 1, 1), 0, 3, 3, 0)
+        return memory, aligned
+
+
+class Kernel:
+    def __init__(self, driver, cubin, variant):
+        consumers, key_rows, stages = VARIANTS[variant][:3]
+        cluster = VARIANTS[variant][6]
+        self.driver, self.cluster = driver, cluster
+        self.query_box, self.key_tile = 64 * consumers, key_rows
+        self.query_tile = self.query_box * cluster
+        self.threads = 128 * (1 + consumers)
+        self.warps = 4 * consumers * cluster
+        tile = 2 * HEAD * key_rows
+        shared = 2 * HEAD * self.query_box + 2 * stages * tile + 128 + 8 * (2 + 4 * stages)
+        self.shared = -(-shared // 1024) * 1024
+        self.slot_bytes = cluster * consumers * 128 * 17 * 16
+        image = open(cubin, "rb").read()
+        module = ctypes.c_void_p()
+        driver.call("cuModuleLoadData", ctypes.byref(module), image)
+        self.functions = {}
+        for kind in ("bf16", "f16"):
+            function = ctypes.c_void_p()
+            driver.call("cuModuleGetFunction", ctypes.byref(function), module, b"attention_hopper_" + kind.encode())
+            driver.call("cuFuncSetAttribute", function, 8, self.shared)
+            self.functions[kind] = function
+
+    def plan(self, q, k, sequences, causal, policy="best", blocks=None):
+        """Uploads the schedule of a shape."""
+        import torch
+        blocks = (blocks or torch.cuda.get_device_properties(0).multi_processor_count) // self.cluster
+        tiles = tiles_of(sequences, q.shape[1], k.shape[1], causal, self.query_tile, self.key_tile)
+        (lists, slots, counters), chosen = schedule(tiles, blocks, self.warps, policy)
+        items, first = [], [0]
+        for work in lists:
+            for item in work:
+                items.append([item[f] for f in FIELDS] + [0, 0])
+            first.append(len(items))
+        device = dict(device="cuda", dtype=torch.int32)
+        return dict(blocks=blocks * self.cluster, chosen=chosen, slots=slots, items=torch.tensor(items or [[0] * 16], **device),
+                    first=torch.tensor(first, **device), counters=torch.zeros(max(1, counters), **device),
+                    workspace=torch.full((max(1, slots) * self.slot_bytes // 4,), float("nan"), device="cuda"))
+
+    def launcher(self, plan, q, k, v, out, scale):
+        """A function that launches with everything prepared."""
+        import torch
+        kind = {torch.bfloat16: "bf16", torch.float16: "f16"}[q.dtype]
+        keep = [self.driver.tensor_map(q, self.query_box)]
+        keep += [self.driver.tensor_map(x, self.key_tile, 2 // self.cluster) for x in (k, v)]
+        values = [ctypes.c_void_p(out.data_ptr()), ctypes.c_longlong(out.stride(0)),
+                  ctypes.c_float(scale * math.log2(math.e))]
+        values += [ctypes.c_void_p(plan[n].data_ptr()) for n in ("items", "first", "workspace", "counters")]
+        pointers = (ctypes.c_void_p * 10)(*([m[1] for m in keep] + [ctypes.addressof(x) for x in values]))
+        function, blocks = self.functions[kind], plan["blocks"]
+
+        def launch():
+            self.driver.call("cuLaunchKernel", function, blocks, 1, 1, self.threads, 1, 1, self.shared,
+                             ctypes.c_void_p(torch.cuda.current_stream().cuda_stream), pointers, None)
+        launch.keep = (keep, values, q, k, v, out, plan)
+        return launch
+
+
+# ---- checks --------------------------------------------------------------------------------------------------------
+
+
+def offsets(*lengths):
+    result = [0]
+    for length in lengths:
+        result.append(result[-1] + length)
+    return result
+
+
+# name: dict of what differs from one sequence, as many keys as queries, 3 heads, bf16
+CHECKS = {
+    "one tile": dict(q=128),
+    "one row": dict(q=1),
+    "ragged 37": dict(q=37),
+    "ragged 129": dict(q=129, heads=5),
+    "ragged 1000, keys 77": dict(q=1000, k=77),
+    "one key": dict(q=200, k=1),
+    "keys 4097": dict(q=70, k=4097, heads=2),
+    "f16 ragged 515": dict(q=515, dtype="float16"),
+    "large magnitudes": dict(q=700, amplitude=30.0),
+    "causal 1000, 28 heads on 4": dict(q=1000, heads=28, key_heads=4, causal=True),
+    "causal 5 of 1000": dict(q=5, k=1000, heads=4, key_heads=2, causal=True),
+    "causal, more queries than keys": dict(q=300, k=130, causal=True),
+    "causal f16 777": dict(q=777, causal=True, dtype="float16"),
+    "sequences": dict(lengths=(64, 1, 200, 0, 333, 128), heads=4),
+    "sequences causal": dict(lengths=(17, 300, 128, 1, 45), heads=4, key_heads=2, causal=True),
+    "sequences, other keys": dict(lengths=(40, 129, 7), key_lengths=(300, 5, 128)),
+    "fused rows": dict(q=530, heads=6, fused=True),
+    "whole tiles only": dict(q=1500, heads=12, policy="whole"),
+    "streamed": dict(q=1500, heads=12, policy="stream"),
+    "streamed two waves": dict(q=4296, heads=8, policy="stream2"),
+    "joint 4296 x 24": dict(q=4296, heads=24),
+}
+QUICK = ("ragged 129", "causal 1000, 28 heads on 4", "sequences", "joint 4296 x 24")
+
+
+def reference(q, k, v, sequences, causal, scale, torch, attention):
+    """[Lq, H, 128] by a function of (q, k, v, mask) on one sequence with all heads first."""
+    out = torch.zeros_like(q)
+    groups = q.shape[1] // k.shape[1]
+    for query_row, queries, key_row, keys in sequences:
+        if queries == 0 or keys == 0:
+            continue
+        qs = q[query_row:query_row + queries].transpose(0, 1)
+        ks = k[key_row:key_row + keys].transpose(0, 1).repeat_interleave(groups, 0)
+        vs = v[key_row:key_row + keys].transpose(0, 1).repeat_interleave(groups, 0)
+        mask = None
+        if causal:
+            mask = torch.ones(queries, keys, dtype=torch.bool, device=q.device).tril(keys - queries)
+        for h in range(0, qs.shape[0], 4):
+            out[query_row:query_row + queries, h:h + 4] = attention(qs[h:h + 4], ks[h:h + 4], vs[h:h + 4], mask,
+                                                                    scale).transpose(0, 1)
+    return out
+
+
+def check(kernel, name, torch):
+    case = CHECKS[name]
+    dtype = getattr(torch, case.get("dtype", "bfloat16"))
+    heads = case.get("heads", 3)
+    key_heads = case.get("key_heads", heads)
+    causal = case.get("causal", False)
+    if "lengths" in case:
+        qo, ko = offsets(*case["lengths"]), offsets(*case.get("key_lengths", case["lengths"]))
+    else:
+        qo, ko = [0, case["q"]], [0, case.get("k", case["q"])]
+    sequences = [(qo[i], qo[i + 1] - qo[i], ko[i], ko[i + 1] - ko[i]) for i in range(len(qo) - 1)]
+    generator = torch.Generator("cuda").manual_seed(len(name) * 1000 + len(sequences))
+
+    def random(*shape):
+        return (torch.randn(*shape, device="cuda", generator=generator) * case.get("amplitude", 1.0)).to(dtype)
+
+    if case.get("fused"):
+        fused = random(qo[-1], 3 * heads * HEAD)
+        q, k, v = (x.unflatten(1, (heads, HEAD)) for x in fused.chunk(3, dim=1))
+    else:
+        q, k, v = random(qo[-1], heads, HEAD), random(ko[-1], key_heads, HEAD), random(ko[-1], key_heads, HEAD)
+    guard = 2
+    storage = torch.full((qo[-1] + guard, heads * HEAD + 8), float("nan"), device="cuda", dtype=dtype)
+    out = storage[:qo[-1], :heads * HEAD]
+    scale = HEAD ** -0.5
+    plan = kernel.plan(q, k, sequences, causal, case.get("policy", "best"))
+    launch = kernel.launcher(plan, q, k, v, out, scale)
+    launch()
+    torch.cuda.synchronize()
+    first = out.clone()
+    for _ in range(3):
+        out.fill_(float("nan"))
+        launch()
+    torch.cuda.synchronize()
+    problems = []
+    if not torch.equal(first, out):
+        problems.append("runs differ")
+    if not torch.isnan(storage[qo[-1]:]).all() or not torch.isnan(storage[:, heads * HEAD:]).all():
+        problems.append("wrote beyond the output")
+    if int(plan["counters"].abs().sum()):
+        problems.append("counters left over")
+
+    def exact(q, k, v, mask, scale):
+        scores = q.double() @ k.double().transpose(1, 2) * scale
+        if mask is not None:
+            scores = scores.masked_fill(~mask, float("-inf"))
+        return torch.nan_to_num(torch.softmax(scores, -1), nan=0.0) @ v.double()
+
+    def plain(q, k, v, mask, scale):
+        scores = (q @ k.transpose(1, 2)).float() * scale
+        if mask is not None:
+            scores = scores.masked_fill(~mask, float("-inf"))
+        return (torch.nan_to_num(torch.softmax(scores, -1), nan=0.0).to(q.dtype) @ v)
+
+    want = reference(q.double(), k, v, sequences, causal, scale, torch, exact)
+    composition = reference(q, k, v, sequences, causal, scale, torch, plain).double()
+    got = first.unflatten(1, (heads, HEAD)).double()
+    error = float((got - want).abs().max())
+    allowed = 2 * float((composition - want).abs().max()) + float(want.abs().max()) * 2 ** -10
+    relative = float((got - want).norm() / want.norm().clamp_min(1e-30))
+    if not error <= allowed or not relative < 1e-2:
+        bad = ((got - want).abs() > allowed) | got.isnan()
+        where = bad.nonzero()
+        problems.append("%d of %d wrong, first at %s: %s for %s" % (
+            len(where), bad.numel(), where[0].tolist() if len(where) else "-",
+            float(got[tuple(where[0])]) if len(where) else "-", float(want[tuple(where[0])]) if len(where) else "-"))
+    return dict(check=name, policy=plan["chosen"], error=error, allowed=allowed, relative=relative,
+                problems=problems)
+
+
+# ---- timing --------------------------------------------------------------------------------------------------------
+
+TIMED = {
+    "joint 4296x24": dict(q=4296, heads=24, key_heads=24, causal=False),
+    "joint 4096x24": dict(q=4096, heads=24, key_heads=24, causal=False),
+    "16384x24": dict(q=16384, heads=24, key_heads=24, causal=False),
+    "causal 4096 28/4": dict(q=4096, heads=28, key_heads=4, causal=True),
+    "512x24": dict(q=512, heads=24, key_heads=24, causal=False),
+}
+
+
+def median_ms(launches, torch, rounds):
+    for launch in launches[:3]:
+        launch()
+    torch.cuda.synchronize()
+    events = [torch.cuda.Event(enable_timing=True) for _ in range(rounds + 1)]
+    events[0].record()
+    for i in range(rounds):
+        launches[i % len(launches)]()
+        events[i + 1].record()
+    torch.cuda.synchronize()
+    times = [events[i].elapsed_time(events[i + 1]) for i in range(rounds)]
+    return statistics.median(times), min(times)
+
+
+def inputs(case, torch):
+    """As many sets as L2 cannot hold at once."""
+    heads, key_heads, length = case["heads"], case["key_heads"], case["q"]
+    size = length * (heads + 2 * key_heads) * HEAD * 2
+    sets = min(16, 2 + 200_000_000 // size)
+    return [[torch.randn(length, h, HEAD, device="cuda", dtype=torch.bfloat16) for h in (heads, key_heads, key_heads)]
+            for _ in range(sets)]
+
+
+def operations(case):
+    return 4 * case["q"] ** 2 * HEAD * case["heads"] / (2 if case["causal"] else 1)
+
+
+def time_kernel(kernel, name, policy, torch, rounds):
+    case = TIMED[name]
+    launches = []
+    plan = None
+    for q, k, v in inputs(case, torch):
+        plan = plan or kernel.plan(q, k, [(0, case["q"], 0, case["q"])], case["causal"], policy)
+        out = torch.empty(case["q"], case["heads"] * HEAD, device="cuda", dtype=torch.bfloat16)
+        launches.append(kernel.launcher(plan, q, k, v, out, HEAD ** -0.5))
+    ms, least = median_ms(launches, torch, rounds)
+    return dict(time=name, policy=plan["chosen"], ms=ms, least=least, tflops=operations(case) / ms / 1e9)
+
+
+def time_torch(name, backend, torch, rounds):
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    case = TIMED[name]
+    launches = []
+    for q, k, v in inputs(case, torch):
+        q, k, v = (x.transpose(0, 1).unsqueeze(0) for x in (q, k, v))
+
+        def launch(q=q, k=k, v=v):
+            return torch.nn.functional.scaled_dot_product_attention(
+                q, k, v, is_causal=case["causal"], enable_gqa=case["heads"] != case["key_heads"])
+        launches.append(launch)
+    with sdpa_kernel(getattr(SDPBackend, backend)):
+        ms, least = median_ms(launches, torch, rounds)
+    return dict(time=name, policy=backend, ms=ms, least=least, tflops=operations(case) / ms / 1e9)
+
+
+# ---- processes -----------------------------------------------------------------------------------------------------
+
+
+def report(row):
+    print("RESULT " + json.dumps(row), flush=True)
+
+
+def child(arguments):
+    import torch
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.zeros(1, device="cuda")
+    if arguments.child == "torch":
+        for name in TIMED:
+            for backend in ("CUDNN_ATTENTION", "FLASH_ATTENTION"):
+                try:
+                    report(time_torch(name, backend, torch, 30 if arguments.quick else 60))
+                except Exception as failure:
+                    report(dict(time=name, policy=backend, failure=str(failure)[:200]))
+        size = 8192
+        a, b = (torch.randn(size, size, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+        ms, least = median_ms([lambda: a @ b], torch, 20)
+        report(dict(time="matmul 8192", policy="cublas", ms=ms, least=least, tflops=2 * size ** 3 / ms / 1e9))
+        return
+    kernel = Kernel(Driver(), arguments.cubin, arguments.child)
+    for name in CHECKS if arguments.thorough else QUICK:
+        report(check(kernel, name, torch))
+    rounds = 30 if arguments.quick else 60
+    plans = [("joint 4296x24", p) for p in ("stream", "stream2", "whole")]
+    plans += [(n, "best") for n in TIMED if n != "joint 4296x24"]
+    for name, policy in plans:
+        report(time_kernel(kernel, name, policy, torch, rounds))
+
+
+def compile_variant(variant, source, folder):
+    path = os.path.join(folder, variant + ".cubin")
+    command = ["nvcc", "-cubin", "-gencode", "arch=compute_90a,code=sm_90a", "-O3", "-std=c++17",
+               "-I" + os.path.dirname(os.path.abspath(source)), "-o", path, source] + defines(variant)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        print("%s: nvcc failed\n%s" % (variant, done.stderr[-2000:]))
+        return None
+    return path
+
+
+def run_child(script, label, extra, limit, log):
+    """The rows that a child reported, and what ended it."""
+    command = [sys.executable, script, "--child", label] + extra
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        text, _ = process.communicate(timeout=limit)
+        ended = "" if process.returncode == 0 else "exit %d" % process.returncode
+    except subprocess.TimeoutExpired:
+        process.kill()
+        text, _ = process.communicate()
+        ended = "hung: stopped after %d s" % limit
+    log.write("==== %s %s\n%s\n" % (label, ended, text))
+    log.flush()
+    rows = [json.loads(line[7:]) for line in text.splitlines() if line.startswith("RESULT ")]
+    if ended:
+        others = [line for line in text.splitlines() if line and not line.startswith("RESULT ")]
+        ended += ": " + " | ".join(others[-2:])[-300:]
+    return rows, ended
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cubins")
+    parser.add_argument("--source", default=os.path.join(HERE, "../../main/cuda/attention_hopper.cu"))
+    parser.add_argument("--variants", default=",".join(VARIANTS))
+    parser.add_argument("--out", default=os.environ.get("OUT", "."))
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    parser.add_argument("--child")
+    parser.add_argument("--cubin")
+    parser.add_argument("--thorough", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.child:
+        return child(arguments)
+    variants = [v for v in arguments.variants.split(",") if v]
+    cubins, missing = {}, []
+    for variant in variants:
+        path = os.path.join(arguments.cubins or "", variant + ".cubin")
+        if arguments.cubins and os.path.exists(path):
+            cubins[variant] = path
+        else:
+            missing.append(variant)
+    if missing:
+        from concurrent.futures import ThreadPoolExecutor
+        with ThreadPoolExecutor(8) as pool:
+            for variant, path in zip(missing, pool.map(
+                    lambda v: compile_variant(v, arguments.source, arguments.out), missing)):
+                if path:
+                    cubins[variant] = path
+    table = []
+    quick = ["--quick"] if arguments.quick else []
+    with open(os.path.join(arguments.out, "attention_hopper.log"), "w") as log:
+        for number, variant in enumerate(["torch"] + [v for v in variants if v in cubins]):
+            extra = [] if variant == "torch" else ["--cubin", cubins[variant]]
+            if number == 1:
+                extra.append("--thorough")
+            rows, ended = run_child(__file__, variant, extra + quick, 90 if number < 2 else 45, log)
+            checks = [r for r in rows if "check" in r]
+            for row in checks:
+                if row["problems"] or number == 1:
+                    print("%-24s %-32s %-8s error %.2e allowed %.2e relative %.1e %s" % (
+                        variant, row["check"], row["policy"], row["error"], row["allowed"], row["relative"],
+                        "; ".join(row["problems"]) or "ok"), flush=True)
+            table.append((variant, checks, [r for r in rows if "time" in r], ended))
+    print("\n%-24s %-18s %-16s %9s %9s %8s  checks" % ("variant", "shape", "schedule", "median us", "least us",
+                                                      "TFLOP/s"))
+    for variant, checks, times, ended in table:
+        good = "%d/%d" % (sum(not c["problems"] for c in checks), len(checks)) if checks else ""
+        for row in times:
+            if "failure" in row:
+                print("%-24s %-18s %-16s %s" % (variant, row["time"], row["policy"], row["failure"][:60]))
+            else:
+                print("%-24s %-18s %-16s %9.1f %9.1f %8.1f  %s" % (variant, row["time"], row["policy"],
+                                                                row["ms"] * 1e3, row["least"] * 1e3, row["tflops"],
+                                                                good))
+        if ended:
+            print("%-24s %s (checks %s)" % (variant, ended, good))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
