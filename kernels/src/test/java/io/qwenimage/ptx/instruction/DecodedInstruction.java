@@ -1,0 +1,52 @@
+package io.qwenimage.ptx.instruction;
+
+import io.qwenimage.ptx.counting.InstructionClass;
+
+/** An instruction ready to run. Its fields are read in the innermost loop of the machine. */
+public final class DecodedInstruction {
+    private static final int[] NONE = {};
+
+    /** Number within the kernel and its device functions, for the counters. */
+    public final int id;
+    public final int line;
+    public final String text;
+    public final String opcode;
+    public final InstructionClass instructionClass;
+    public final Operation operation;
+    /** Whether the operation moves the program counter itself. */
+    public final boolean control;
+    /** Predicate slot of the guard, or -1. */
+    public final int guard;
+    public final boolean guardNegated;
+    public final boolean aligned;
+    public final int multiplyAdds;
+    /** Index of the instruction at which diverging lanes meet again, or -1. */
+    public int reconvergence = -1;
+    /** Numbers of the registers that may be read before they are written; see {@link RegisterInspection}. */
+    public int[] watchedReads = NONE;
+    public int[] watchedWrites = NONE;
+    /** Number of the guard among the watched registers, or -1. */
+    public int watchedGuard = -1;
+    /** Whether it copies one register to another, written or not. */
+    public boolean copy;
+
+    DecodedInstruction(final int id, final InstructionSource source, final String text, final Operation operation,
+                       final int guard) {
+        this.id = id;
+        this.line = source.line();
+        this.text = text;
+        this.opcode = source.opcode();
+        this.instructionClass = source.instructionClass();
+        this.operation = operation;
+        this.control = operation instanceof ControlOperation;
+        this.guard = guard;
+        this.guardNegated = source.statement().guardNegated();
+        this.aligned = source.isAligned();
+        this.multiplyAdds = source.multiplyAdds();
+    }
+
+    /** Whether anything has to be checked or noted about written registers. */
+    public boolean isWatched() {
+        return watchedReads.length + watchedWrites.length > 0;
+    }
+}

@@ -1,0 +1,12 @@
+package io.qwenimage.ptx.tensor;
+
+import io.qwenimage.ptx.instruction.InstructionRegistry;
+
+/** Registers the instructions of the asynchronous proxy: mbarrier, bulk and tensor copies, wgmma, proxy fences. */
+public final class TensorInstructions {
+    private TensorInstructions() {
+    }
+
+    public static void register(final InstructionRegistry registry) {
+    }
+}
