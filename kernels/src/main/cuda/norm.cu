@@ -1,24 +1,295 @@
+// Norms over rows, with what follows them, in one pass over memory.
+//
+//   rms_norm              out = x / sqrt(mean(x^2) + eps) * weight                                  arXiv 1910.07467
+//   layer_norm            out = (x - mean) / sqrt(var + eps) * weight + bias                        arXiv 1607.06450
+//   ada_layer_norm        out = (x - mean) / sqrt(var + eps) * (1 + scale) + shift                  arXiv 2212.09748
+//   gated_add             sum = residual + gate * x
+//   gated_add_ada_layer_norm   sum as above (rounded to its type), then out = ada_layer_norm(sum)
+//
+// Shapes: x, residual, sum, out [rows, width]; weight, bias, scale, shift, gate [width]. Elements of a row follow one
+// another; rows of x lie x_stride elements apart, those of all results and of the residual width elements.
+// Types: all operands have the entry's type; sums, means and variances are float. The variance is the mean square of
+// the differences from the mean (a second pass over registers), so large means cost no digits.
+// Alignment: of elements. Rows whose addresses, width and stride are multiples of 16 bytes, and which fit into the
+// registers of the block (CHUNKS accesses of 16 bytes a thread), are read once; others element by element.
+// Launch: block b takes the rows from b rows_per_block on; grid = ceil(rows / rows_per_block). Block = a multiple of
+// 32 up to 256 threads; best is the fewest that keep a row in registers. What is common to all rows is read once a
+// block.
+// Shared memory: static, 64 bytes.
+// A result may be x itself: each thread reads its elements of a row before it writes them.
 #include "types.cuh"
 
-template <typename T> __device__ void rms_norm(const T* x, const T* weight, T* out, const int width, const float eps) {
-    __shared__ float partial[WARP];
-    const int64_t row = static_cast<int64_t>(blockIdx.x) * width;
-    float sum = 0;
-    for (int i = threadIdx.x; i < width; i += blockDim.x) {
-        const float value = to_float(x[row + i]);
-        sum += value * value;
+constexpr int MAX_THREADS = 256;
+// Accesses of a row that a thread keeps in registers.
+constexpr int CHUNKS = 4;
+
+enum class Norm { NOTHING, RMS, AFFINE, MODULATED };
+
+template <typename T> struct RowNorm {
+    const T* x;
+    const T* residual;
+    const T* gate;
+    const T* multiplier;
+    const T* addend;
+    T* sum;
+    T* out;
+    int rows;
+    int width;
+    int64_t x_stride;
+    int rows_per_block;
+    float eps;
+};
+
+// A row of operands in registers, thread t holding the accesses t, t + threads, ...
+template <typename T> struct Row {
+    Packed<T, VECTOR<T>> kept[CHUNKS];
+
+    __device__ __forceinline__ void load(const T* row, const int count) {
+#pragma unroll
+        for (int j = 0; j < CHUNKS; j++) {
+            const int chunk = threadIdx.x + j * blockDim.x;
+            if (chunk < count) {
+                kept[j].load(row + chunk * VECTOR<T>);
+            } else {
+                kept[j].zero();
+            }
+        }
     }
-    const float scale = rsqrtf(block_sum(sum, partial) / width + eps);
-    for (int i = threadIdx.x; i < width; i += blockDim.x) {
-        out[row + i] = from_float<T>(to_float(x[row + i]) * scale * to_float(weight[i]));
+};
+
+template <typename T, int V>
+__device__ __forceinline__ Packed<T, V> gated_sum(const Packed<T, V>& x, const Packed<T, V>& residual,
+        const Packed<T, V>& gate) {
+    float values[V];
+    float base[V];
+    float factor[V];
+    x.widen(values);
+    residual.widen(base);
+    gate.widen(factor);
+#pragma unroll
+    for (int i = 0; i < V; i++) {
+        values[i] = fmaf(factor[i], values[i], base[i]);
+    }
+    Packed<T, V> result;
+    result.narrow(values);
+    return result;
+}
+
+template <typename T, int V, Norm NORM>
+__device__ __forceinline__ Packed<T, V> finished(const Packed<T, V>& x, const Packed<T, V>& multiplier,
+        const Packed<T, V>& addend, const float mean, const float scale) {
+    float values[V];
+    float factor[V];
+    float offset[V];
+    x.widen(values);
+    multiplier.widen(factor);
+    if constexpr (NORM == Norm::RMS) {
+#pragma unroll
+        for (int i = 0; i < V; i++) {
+            values[i] = values[i] * scale * factor[i];
+        }
+    } else {
+        addend.widen(offset);
+#pragma unroll
+        for (int i = 0; i < V; i++) {
+            values[i] = fmaf((values[i] - mean) * scale, NORM == Norm::MODULATED ? 1.0f + factor[i] : factor[i],
+                    offset[i]);
+        }
+    }
+    Packed<T, V> result;
+    result.narrow(values);
+    return result;
+}
+
+template <typename T, int V> __device__ __forceinline__ float total(const Packed<T, V>& x) {
+    float values[V];
+    x.widen(values);
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < V; i++) {
+        sum += values[i];
+    }
+    return sum;
+}
+
+template <typename T, int V> __device__ __forceinline__ float squares(const Packed<T, V>& x, const float mean) {
+    float values[V];
+    x.widen(values);
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < V; i++) {
+        const float difference = values[i] - mean;
+        sum = fmaf(difference, difference, sum);
+    }
+    return sum;
+}
+
+// Rows that fit into the registers of the block, by accesses of 16 bytes.
+template <typename T, Norm NORM, bool GATED>
+__device__ __forceinline__ void in_registers(const RowNorm<T>& a, float (*partial)[MAX_THREADS / WARP]) {
+    constexpr int V = VECTOR<T>;
+    const int count = a.width / V;
+    const int first_row = blockIdx.x * a.rows_per_block;
+    const int end_row = min(a.rows, first_row + a.rows_per_block);
+    Row<T> multiplier;
+    Row<T> addend;
+    Row<T> gate;
+    if constexpr (NORM != Norm::NOTHING) {
+        multiplier.load(a.multiplier, count);
+    }
+    if constexpr (NORM == Norm::AFFINE || NORM == Norm::MODULATED) {
+        addend.load(a.addend, count);
+    }
+    if constexpr (GATED) {
+        gate.load(a.gate, count);
+    }
+#pragma unroll 1
+    for (int64_t row = first_row; row < end_row; row++) {
+        Row<T> x;
+        x.load(a.x + row * a.x_stride, count);
+        if constexpr (GATED) {
+            Row<T> residual;
+            residual.load(a.residual + row * a.width, count);
+#pragma unroll
+            for (int j = 0; j < CHUNKS; j++) {
+                const int chunk = threadIdx.x + j * blockDim.x;
+                x.kept[j] = gated_sum<T, V>(x.kept[j], residual.kept[j], gate.kept[j]);
+                if (chunk < count) {
+                    x.kept[j].store(a.sum + row * a.width + chunk * V);
+                }
+            }
+        }
+        if constexpr (NORM != Norm::NOTHING) {
+            // Chunks beyond the row are zero. An array of partial sums is written anew only after another barrier.
+            float mean = 0;
+            float sum = 0;
+            if constexpr (NORM != Norm::RMS) {
+#pragma unroll
+                for (int j = 0; j < CHUNKS; j++) {
+                    sum += total<T, V>(x.kept[j]);
+                }
+                mean = block_sum(sum, partial[0]) / a.width;
+                sum = 0;
+            }
+#pragma unroll
+            for (int j = 0; j < CHUNKS; j++) {
+                if (threadIdx.x + j * blockDim.x < count) {
+                    sum += squares<T, V>(x.kept[j], mean);
+                }
+            }
+            const float scale = rsqrtf(block_sum(sum, partial[NORM == Norm::RMS ? row & 1 : 1]) / a.width + a.eps);
+#pragma unroll
+            for (int j = 0; j < CHUNKS; j++) {
+                const int chunk = threadIdx.x + j * blockDim.x;
+                if (chunk < count) {
+                    finished<T, V, NORM>(x.kept[j], multiplier.kept[j], addend.kept[j], mean, scale)
+                            .store(a.out + row * a.width + chunk * V);
+                }
+            }
+        }
     }
 }
 
-#define ENTRY(suffix, T) \
-    extern "C" __global__ void rms_norm_##suffix(const T* x, const T* weight, T* out, const int width, \
-            const float eps) { \
-        rms_norm<T>(x, weight, out, width, eps); \
+// Any row, element by element, read again from the cache in each pass. Loops are not unrolled: this is the way for
+// shapes that no published model has.
+template <typename T, Norm NORM, bool GATED>
+__device__ __forceinline__ void element_by_element(const RowNorm<T>& a, float (*partial)[MAX_THREADS / WARP]) {
+    const int first_row = blockIdx.x * a.rows_per_block;
+    const int end_row = min(a.rows, first_row + a.rows_per_block);
+#pragma unroll 1
+    for (int64_t row = first_row; row < end_row; row++) {
+        const T* const x = GATED ? a.sum + row * a.width : a.x + row * a.x_stride;
+        if constexpr (GATED) {
+#pragma unroll 1
+            for (int i = threadIdx.x; i < a.width; i += blockDim.x) {
+                Packed<T, 1> value;
+                Packed<T, 1> base;
+                Packed<T, 1> factor;
+                value.load(a.x + row * a.x_stride + i);
+                base.load(a.residual + row * a.width + i);
+                factor.load(a.gate + i);
+                gated_sum<T, 1>(value, base, factor).store(a.sum + row * a.width + i);
+            }
+        }
+        if constexpr (NORM != Norm::NOTHING) {
+            float mean = 0;
+            float sum = 0;
+            if constexpr (NORM != Norm::RMS) {
+#pragma unroll 1
+                for (int i = threadIdx.x; i < a.width; i += blockDim.x) {
+                    sum += to_float(x[i]);
+                }
+                mean = block_sum(sum, partial[0]) / a.width;
+                sum = 0;
+            }
+#pragma unroll 1
+            for (int i = threadIdx.x; i < a.width; i += blockDim.x) {
+                const float difference = to_float(x[i]) - mean;
+                sum = fmaf(difference, difference, sum);
+            }
+            const float scale = rsqrtf(block_sum(sum, partial[NORM == Norm::RMS ? row & 1 : 1]) / a.width + a.eps);
+#pragma unroll 1
+            for (int i = threadIdx.x; i < a.width; i += blockDim.x) {
+                Packed<T, 1> value;
+                Packed<T, 1> factor;
+                Packed<T, 1> offset;
+                value.load(x + i);
+                factor.load(a.multiplier + i);
+                if constexpr (NORM != Norm::RMS) {
+                    offset.load(a.addend + i);
+                }
+                finished<T, 1, NORM>(value, factor, offset, mean, scale).store(a.out + row * a.width + i);
+            }
+        }
     }
-ENTRY(bf16, bf16)
-ENTRY(f16, f16)
-ENTRY(f32, float)
+}
+
+// Absent operands are null, which is aligned.
+template <typename T, Norm NORM, bool GATED> __device__ __forceinline__ void normalise(const RowNorm<T>& a) {
+    __shared__ float partial[2][MAX_THREADS / WARP];
+    constexpr int V = VECTOR<T>;
+    const bool aligned = a.width % V == 0 && a.x_stride % V == 0 && is_aligned(a.x, 16) && is_aligned(a.residual, 16)
+            && is_aligned(a.gate, 16) && is_aligned(a.multiplier, 16) && is_aligned(a.addend, 16)
+            && is_aligned(a.sum, 16) && is_aligned(a.out, 16);
+    if (aligned && a.width <= CHUNKS * V * static_cast<int>(blockDim.x)) {
+        in_registers<T, NORM, GATED>(a, partial);
+    } else {
+        element_by_element<T, NORM, GATED>(a, partial);
+    }
+}
+
+#define ENTRIES(suffix, T) \
+    extern "C" __global__ void __launch_bounds__(MAX_THREADS, 2) rms_norm_##suffix(const T* x, const T* weight, \
+            T* out, const int rows, const int width, const int64_t x_stride, const int rows_per_block, \
+            const float eps) { \
+        normalise<T, Norm::RMS, false>( \
+                {x, nullptr, nullptr, weight, nullptr, nullptr, out, rows, width, x_stride, rows_per_block, eps}); \
+    } \
+    extern "C" __global__ void __launch_bounds__(MAX_THREADS, 2) layer_norm_##suffix(const T* x, const T* weight, \
+            const T* bias, T* out, const int rows, const int width, const int64_t x_stride, \
+            const int rows_per_block, const float eps) { \
+        normalise<T, Norm::AFFINE, false>( \
+                {x, nullptr, nullptr, weight, bias, nullptr, out, rows, width, x_stride, rows_per_block, eps}); \
+    } \
+    extern "C" __global__ void __launch_bounds__(MAX_THREADS, 2) ada_layer_norm_##suffix(const T* x, const T* shift, \
+            const T* scale, T* out, const int rows, const int width, const int64_t x_stride, \
+            const int rows_per_block, const float eps) { \
+        normalise<T, Norm::MODULATED, false>( \
+                {x, nullptr, nullptr, scale, shift, nullptr, out, rows, width, x_stride, rows_per_block, eps}); \
+    } \
+    extern "C" __global__ void __launch_bounds__(MAX_THREADS, 2) gated_add_##suffix(const T* residual, const T* x, \
+            const T* gate, T* sum, const int rows, const int width, const int64_t x_stride, \
+            const int rows_per_block) { \
+        normalise<T, Norm::NOTHING, true>( \
+                {x, residual, gate, nullptr, nullptr, sum, nullptr, rows, width, x_stride, rows_per_block, 0}); \
+    } \
+    extern "C" __global__ void __launch_bounds__(MAX_THREADS) gated_add_ada_layer_norm_##suffix(const T* residual, \
+            const T* x, const T* gate, const T* shift, const T* scale, T* sum, T* out, const int rows, \
+            const int width, const int64_t x_stride, const int rows_per_block, const float eps) { \
+        normalise<T, Norm::MODULATED, true>( \
+                {x, residual, gate, scale, shift, sum, out, rows, width, x_stride, rows_per_block, eps}); \
+    }
+
+ENTRIES(bf16, bf16)
+ENTRIES(f16, f16)
+ENTRIES(f32, float)

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +23,11 @@ import java.util.stream.Stream;
  * architectures that are tested.
  */
 public final class BuildImages {
+    private static final int ARGUMENTS = 6;
+    private static final int MOST_PROCESSES = 8;
+    /** The compiler takes half a second to load. */
+    private static final int JOBS_WORTH_A_PROCESS = 4;
+
     private final KernelCompiler compiler;
     private final boolean product;
     private final Path images;
@@ -36,28 +42,88 @@ public final class BuildImages {
         this.testImages = testImages;
     }
 
-    /** See the class. */
-    public static void main(final String... arguments) throws IOException {
+    /** See the class; a number after the other arguments makes a helper, which only fills the cache. */
+    public static void main(final String... arguments) throws IOException, InterruptedException {
         final boolean product = arguments[0].equals("product");
         final Path sources = Path.of(arguments[2]);
         final List<Path> headers = List.of(Path.of(arguments[3]), sources);
         final KernelCompiler compiler = new KernelCompiler(Path.of(arguments[1]));
         final BuildImages build = new BuildImages(compiler, product, Path.of(arguments[4]), Path.of(arguments[5]));
         final long start = System.nanoTime();
-        int modules = 0;
-        for (final Path file : sourceFiles(sources)) {
-            try {
-                build.build(KernelSource.read(file, headers));
-            } catch (final IllegalStateException | Nvrtc.CompilationException e) {
-                System.err.println(e.getMessage());
-                System.exit(1);
+        try {
+            final List<KernelSource> modules = new ArrayList<>();
+            for (final Path file : sourceFiles(sources)) {
+                modules.add(KernelSource.read(file, headers));
             }
-            modules++;
+            if (arguments.length > ARGUMENTS) {
+                build.fillCache(modules, Integer.parseInt(arguments[ARGUMENTS]));
+                return;
+            }
+            final int missing = build.missing(modules).size();
+            build.fillCacheTogether(modules, missing, arguments);
+            for (final KernelSource module : modules) {
+                build.build(module);
+            }
+            build.removeOthers();
+            compiler.prune();
+            System.out.printf("%d kernel modules, %d programs compiled in %.1f s%n", modules.size(), missing,
+                    (System.nanoTime() - start) * 1e-9);
+        } catch (final IllegalStateException | Nvrtc.CompilationException e) {
+            System.err.println(e.getMessage());
+            System.exit(1);
         }
-        build.removeOthers();
-        compiler.prune();
-        System.out.printf("%d kernel modules, %d programs compiled in %.1f s%n", modules, compiler.compiled(),
-                (System.nanoTime() - start) * 1e-9);
+    }
+
+    /** A module for one architecture. */
+    private record Job(KernelSource source, String architecture) {
+    }
+
+    private List<Job> missing(final List<KernelSource> modules) {
+        final List<Job> result = new ArrayList<>();
+        for (final KernelSource module : modules) {
+            for (final String architecture : architectures(module)) {
+                if (!compiler.isCached(module, architecture)) {
+                    result.add(new Job(module, architecture));
+                }
+            }
+        }
+        return result;
+    }
+
+    /**
+     * Compiles what the cache lacks in several processes, because NVRTC compiles one program at a time in a process.
+     * What a helper fails at is compiled, and reported, here.
+     */
+    private void fillCacheTogether(final List<KernelSource> modules, final int missing, final String... arguments)
+            throws IOException, InterruptedException {
+        final int processes = Math.min(Math.min(Runtime.getRuntime().availableProcessors(), MOST_PROCESSES),
+                missing / JOBS_WORTH_A_PROCESS);
+        final List<Process> helpers = new ArrayList<>();
+        for (int helper = 1; helper < processes; helper++) {
+            final List<String> command = new ArrayList<>(List.of(
+                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                    "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
+                    BuildImages.class.getName()));
+            command.addAll(List.of(arguments));
+            command.add(Integer.toString(helper));
+            helpers.add(new ProcessBuilder(command).redirectErrorStream(true)
+                    .redirectOutput(ProcessBuilder.Redirect.DISCARD).start());
+        }
+        if (!helpers.isEmpty()) {
+            fillCache(modules, 0);
+        }
+        for (final Process helper : helpers) {
+            helper.waitFor();
+        }
+    }
+
+    /** Compiles what no other process has begun; the first from the front, others from elsewhere. */
+    private void fillCache(final List<KernelSource> modules, final int process) throws IOException {
+        final List<Job> jobs = missing(modules);
+        Collections.rotate(jobs, -process * jobs.size() / MOST_PROCESSES);
+        for (final Job job : jobs) {
+            compiler.compileUnlessBegun(job.source(), job.architecture());
+        }
     }
 
     private void build(final KernelSource source) throws IOException {

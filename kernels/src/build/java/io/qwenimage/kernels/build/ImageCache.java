@@ -3,6 +3,7 @@ package io.qwenimage.kernels.build;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -23,12 +24,38 @@ import java.util.stream.Stream;
  */
 final class ImageCache {
     private static final Duration KEPT = Duration.ofDays(30);
+    private static final Duration CLAIM = Duration.ofMinutes(2);
     private static final List<String> ENDINGS = List.of(".cubin", ".ptx", ".log");
 
     private final Path folder;
 
     ImageCache(final Path folder) {
         this.folder = folder;
+    }
+
+    /** Whether a program is stored. */
+    boolean has(final String key) {
+        return Files.exists(file(key, ".log"));
+    }
+
+    /**
+     * Says that this process compiles a program.
+     *
+     * @return false if another one said so; of those that died over it the claim is too old to count
+     */
+    boolean begin(final String key) throws IOException {
+        Files.createDirectories(folder);
+        final Path claim = file(key, ".begun");
+        if (Files.exists(claim) && Files.getLastModifiedTime(claim).toInstant().isAfter(Instant.now().minus(CLAIM))) {
+            return false;
+        }
+        Files.deleteIfExists(claim);
+        try {
+            Files.createFile(claim);
+            return true;
+        } catch (final FileAlreadyExistsException e) {
+            return false;
+        }
     }
 
     /** The stored program, or the one that is compiled now. */
@@ -47,6 +74,7 @@ final class ImageCache {
         write(file(key, ".ptx"), program.ptx().getBytes(StandardCharsets.UTF_8));
         // Last: its presence says that the others are complete.
         write(log, program.log().getBytes(StandardCharsets.UTF_8));
+        Files.deleteIfExists(file(key, ".begun"));
         return program;
     }
 

@@ -23,7 +23,6 @@ public final class KernelCompiler {
     private final ImageCache cache;
     private final String version;
     private Nvrtc nvrtc;
-    private int compiled;
 
     /**
      * A compiler that keeps what it makes.
@@ -50,21 +49,29 @@ public final class KernelCompiler {
     /** Compiles a module for an architecture, or takes it from the cache. */
     Nvrtc.Program compile(final KernelSource source, final String architecture) throws IOException {
         final List<String> options = options(architecture);
-        final Nvrtc.Program program = cache.get(ImageCache.key(source, options, version), () -> {
-            compiled++;
-            return nvrtc().compile(source.fileName(), source.text(), source.headers(), options);
-        });
+        final Nvrtc.Program program = cache.get(key(source, architecture),
+                () -> nvrtc().compile(source.fileName(), source.text(), source.headers(), options));
         refuseWarnings(source, architecture, program);
         return program;
     }
 
-    /** How many programs were compiled because the cache did not have them. */
-    int compiled() {
-        return compiled;
+    /** Compiles a module into the cache, unless another process is at it. */
+    void compileUnlessBegun(final KernelSource source, final String architecture) throws IOException {
+        if (!isCached(source, architecture) && cache.begin(key(source, architecture))) {
+            compile(source, architecture);
+        }
+    }
+
+    boolean isCached(final KernelSource source, final String architecture) {
+        return cache.has(key(source, architecture));
     }
 
     void prune() throws IOException {
         cache.prune();
+    }
+
+    private String key(final KernelSource source, final String architecture) {
+        return ImageCache.key(source, options(architecture), version);
     }
 
     private Nvrtc nvrtc() {
@@ -75,7 +82,8 @@ public final class KernelCompiler {
     }
 
     private static List<String> options(final String architecture) {
-        final List<String> options = new ArrayList<>(List.of("--gpu-architecture=" + architecture, "--std=c++17"));
+        final List<String> options = new ArrayList<>(List.of("--gpu-architecture=" + architecture, "--std=c++17",
+                "--device-as-default-execution-space"));
         if (architecture.startsWith("sm_")) {
             options.addAll(List.of("--ptxas-options=-v", "--ptxas-options=--warn-on-spills"));
         }
@@ -97,7 +105,7 @@ public final class KernelCompiler {
         });
         if (!findings.isEmpty()) {
             throw new IllegalStateException(source.fileName() + " for " + architecture + ": "
-                    + String.join("; ", findings) + "\n" + program.log());
+                    + String.join("; ", findings));
         }
     }
 }
