@@ -6,8 +6,11 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Function;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.CUresult;
@@ -30,11 +33,12 @@ public final class CudaDevice implements AutoCloseable {
     private final boolean synchronousLaunches;
     private boolean closed;
 
-    private CudaDevice(final DriverContext context, final long memoryBudgetBytes, final boolean synchronousLaunches) {
+    private CudaDevice(final DriverContext context, final long memoryBudgetBytes, final boolean debugging,
+                       final Function<String, Optional<byte[]>> images) {
         this.context = context;
-        this.memory = new MemoryPool(context, memoryBudgetBytes);
-        this.modules = new ModuleCache(context, KernelImage::fromResource);
-        this.synchronousLaunches = synchronousLaunches;
+        this.memory = new MemoryPool(context, memoryBudgetBytes, !debugging);
+        this.modules = new ModuleCache(context, images);
+        this.synchronousLaunches = debugging;
     }
 
     /**
@@ -62,21 +66,31 @@ public final class CudaDevice implements AutoCloseable {
      * @throws IllegalArgumentException if there is no such device, or the budget is not positive
      */
     public static CudaDevice open(final int ordinal, final long memoryBudgetBytes) {
-        return open(ordinal, memoryBudgetBytes, false);
+        return open(ordinal, memoryBudgetBytes, false, KernelImage::fromResource);
     }
 
     /**
-     * Opens a device that waits for every kernel to end before the launch returns, so that an error is reported by the
-     * launch that caused it. For finding faults; slow.
+     * Opens a device for finding faults. It waits for every kernel before the launch returns, so that an error is reported
+     * by the launch that caused it, and every buffer is an allocation of its own of exactly the size that was asked for, so
+     * that tools see accesses beside it. Slow.
      *
      * @param ordinal its number, from 0
-     * @param memoryBudgetBytes the most that the pool may hold of the device's memory
+     * @param memoryBudgetBytes the most that buffers may come to
+     * @param images content of compiled modules by file name ({@code norm.sm_80.cubin}, {@code norm.ptx}), looked for
+     *     before those of the house
      */
-    public static CudaDevice openForDebugging(final int ordinal, final long memoryBudgetBytes) {
-        return open(ordinal, memoryBudgetBytes, true);
+    public static CudaDevice openForDebugging(final int ordinal, final long memoryBudgetBytes,
+                                              final Map<String, byte[]> images) {
+        final Map<String, byte[]> own = Map.copyOf(images);
+        return open(ordinal, memoryBudgetBytes, true, name -> {
+            final String module = name.substring(0, name.indexOf('.') + 1);
+            return own.keySet().stream().anyMatch(image -> image.startsWith(module))
+                    ? Optional.ofNullable(own.get(name)) : KernelImage.fromResource(name);
+        });
     }
 
-    private static CudaDevice open(final int ordinal, final long memoryBudgetBytes, final boolean synchronousLaunches) {
+    private static CudaDevice open(final int ordinal, final long memoryBudgetBytes, final boolean debugging,
+                                   final Function<String, Optional<byte[]>> images) {
         final List<DeviceProperties> devices = list();
         if (ordinal < 0 || ordinal >= devices.size()) {
             throw new IllegalArgumentException("CUDA device " + ordinal + " does not exist; devices are "
@@ -85,8 +99,7 @@ public final class CudaDevice implements AutoCloseable {
         if (memoryBudgetBytes <= 0) {
             throw new IllegalArgumentException("memory budget of " + memoryBudgetBytes + " bytes; give a positive one");
         }
-        return new CudaDevice(new DriverContext(handle(ordinal), devices.get(ordinal)), memoryBudgetBytes,
-                synchronousLaunches);
+        return new CudaDevice(new DriverContext(handle(ordinal), devices.get(ordinal)), memoryBudgetBytes, debugging, images);
     }
 
     /** What the device says of itself. */

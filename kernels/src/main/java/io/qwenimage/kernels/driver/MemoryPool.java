@@ -25,6 +25,7 @@ public final class MemoryPool implements AutoCloseable {
 
     private final DriverContext context;
     private final long budget;
+    private final boolean pooling;
     /** Blocks that nobody uses, by the stream that used them last (null: nobody still does) and by size. */
     private final Map<CudaStream, FreeBlocks> pooled = new IdentityHashMap<>();
     /** Blocks given back while their stream records a graph: they count as in use, for the graph will use them. */
@@ -84,9 +85,13 @@ public final class MemoryPool implements AutoCloseable {
         }
     }
 
-    MemoryPool(final DriverContext context, final long budget) {
+    /**
+     * @param pooling whether blocks are rounded up and kept; if not, every buffer is an allocation of exactly its size
+     */
+    MemoryPool(final DriverContext context, final long budget, final boolean pooling) {
         this.context = context;
         this.budget = budget;
+        this.pooling = pooling;
     }
 
     /** What is held at this moment. */
@@ -126,7 +131,7 @@ public final class MemoryPool implements AutoCloseable {
             throw new IllegalArgumentException("a buffer of " + bytes + " bytes; ask for at least one");
         }
         context.enter();
-        final long size = blockBytes(bytes);
+        final long size = pooling ? blockBytes(bytes) : bytes;
         Block block = takeCaptured(stream, size);
         if (block == null) {
             block = takePooled(stream, size);
@@ -149,7 +154,7 @@ public final class MemoryPool implements AutoCloseable {
             recorded.add(block);
         } else {
             inUseBytes -= block.bytes;
-            pool(block);
+            giveBack(block);
         }
     }
 
@@ -168,7 +173,7 @@ public final class MemoryPool implements AutoCloseable {
         for (final Block block : blocks) {
             block.owner = null;
             inUseBytes -= block.bytes;
-            pool(block);
+            giveBack(block);
         }
     }
 
@@ -198,6 +203,15 @@ public final class MemoryPool implements AutoCloseable {
             }
         }
         block.users.clear();
+    }
+
+    private void giveBack(final Block block) {
+        if (pooling) {
+            pool(block);
+        } else if (!context.isLost()) {
+            context.enter();
+            free(block);
+        }
     }
 
     private void pool(final Block block) {

@@ -1,0 +1,28 @@
+// Sum of two vectors, for tests of the launch layer.
+//   out[i] = x[i] + y[i], i in [0, n); all F32, contiguous.
+//   grid: ceil(n / block), block: any.
+extern "C" __global__ void vector_add_f32(const float* x, const float* y, float* out, int n) {
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) {
+        out[i] = x[i] + y[i];
+    }
+}
+
+// Writes where nobody may: to a null pointer.
+extern "C" __global__ void stray_write_f32(float* out) {
+    out[threadIdx.x] = 1.0f;
+}
+
+// Sums a block's values through dynamic shared memory of blockDim.x floats.
+extern "C" __global__ void block_sum_f32(const float* x, float* out) {
+    extern __shared__ float values[];
+    values[threadIdx.x] = x[blockIdx.x * blockDim.x + threadIdx.x];
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        float sum = 0.0f;
+        for (int i = 0; i < blockDim.x; i++) {
+            sum += values[i];
+        }
+        out[blockIdx.x] = sum;
+    }
+}

@@ -1,0 +1,108 @@
+package io.qwenimage.kernels;
+
+import io.qwenimage.kernels.driver.ComputeCapability;
+import io.qwenimage.kernels.driver.CudaDevice;
+import io.qwenimage.kernels.driver.DeviceProperties;
+import io.qwenimage.kernels.standin.PosedDevice;
+import io.qwenimage.kernels.standin.StandIn;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.ParameterContext;
+import org.junit.jupiter.api.extension.ParameterResolver;
+import org.junit.platform.commons.support.AnnotationSupport;
+
+/** Opens a {@link KernelDevice} for every test that has one as its parameter, and judges it afterwards. */
+final class KernelDeviceExtension implements ParameterResolver, AfterEachCallback {
+    private static final ExtensionContext.Namespace NAMESPACE = ExtensionContext.Namespace.create(KernelDeviceExtension.class);
+    private static final long BUDGET_BYTES = 8L << 30;
+    private static final ComputeCapability DEFAULT = new ComputeCapability(8, 0);
+
+    /** Keeps the context of a real device while all tests run, for opening one takes long. */
+    private static final class RealContext implements AutoCloseable {
+        private CudaDevice device;
+
+        private synchronized void keep(final int ordinal) {
+            if (device != null && device.isLost()) {
+                device.close();
+                device = null;
+            }
+            if (device == null) {
+                device = CudaDevice.open(ordinal, 1);
+            }
+        }
+
+        @Override
+        public synchronized void close() {
+            if (device != null) {
+                device.close();
+            }
+        }
+    }
+
+    @Override
+    public boolean supportsParameter(final ParameterContext parameter, final ExtensionContext context) {
+        return parameter.getParameter().getType() == KernelDevice.class;
+    }
+
+    @Override
+    public Object resolveParameter(final ParameterContext parameter, final ExtensionContext context) {
+        final KernelDevice device = open(context, Map.of());
+        context.getStore(NAMESPACE).put(KernelDevice.class, device);
+        return device;
+    }
+
+    private static KernelDevice open(final ExtensionContext context, final Map<String, byte[]> images) {
+        final Optional<ComputeCapability> wanted = wanted(context);
+        if (KernelDevice.isReal()) {
+            final int ordinal = Integer.getInteger("qwenimage.gpu.ordinal", 0);
+            final DeviceProperties properties = CudaDevice.list().get(ordinal);
+            Assumptions.assumeTrue(wanted.isEmpty() || wanted.get().equals(properties.capability()),
+                    () -> "needs compute capability " + wanted.orElseThrow() + ", not " + properties.title());
+            context.getRoot().getStore(NAMESPACE).computeIfAbsent(RealContext.class, key -> new RealContext(),
+                    RealContext.class).keep(ordinal);
+            return new KernelDevice(CudaDevice.openForDebugging(ordinal, BUDGET_BYTES, images));
+        }
+        StandIn.install().setUp(context.getUniqueId().hashCode(), pose(wanted.orElse(DEFAULT)));
+        return new KernelDevice(CudaDevice.openForDebugging(0, BUDGET_BYTES, images));
+    }
+
+    private static PosedDevice pose(final ComputeCapability capability) {
+        final PosedDevice likely = capability.major() >= 9 ? PosedDevice.h100()
+                : capability.minor() > 0 ? PosedDevice.rtx4090() : PosedDevice.a100();
+        return likely.withCapability(capability.major(), capability.minor());
+    }
+
+    private static Optional<ComputeCapability> wanted(final ExtensionContext context) {
+        return AnnotationSupport.findAnnotation(context.getRequiredTestMethod(), Poses.class)
+                .or(() -> AnnotationSupport.findAnnotation(context.getRequiredTestClass(), Poses.class))
+                .map(poses -> new ComputeCapability(poses.major(), poses.minor()));
+    }
+
+    /** Fails the test for every fault, unless it has failed already; in any case the device is closed. */
+    @Override
+    public void afterEach(final ExtensionContext context) {
+        final KernelDevice device = context.getStore(NAMESPACE).remove(KernelDevice.class, KernelDevice.class);
+        if (device == null) {
+            return;
+        }
+        final List<String> faults = new ArrayList<>();
+        try {
+            device.close();
+        } catch (final RuntimeException e) {
+            faults.add("closing the device: " + e.getMessage());
+        }
+        if (!KernelDevice.isReal()) {
+            faults.addAll(StandIn.install().findings());
+            faults.addAll(StandIn.install().open().stream().map(open -> "left open: " + open).toList());
+        }
+        if (!faults.isEmpty()) {
+            // Of a test that has failed already, this becomes a suppressed part.
+            throw new AssertionError(String.join("\n", faults));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+package io.qwenimage.kernels.standin;
+
+import java.util.concurrent.atomic.AtomicLong;
+
+/** What the stand-in was asked to do since it was set up. */
+public final class Books {
+    private final AtomicLong launches = new AtomicLong();
+    private final AtomicLong kernels = new AtomicLong();
+    private final AtomicLong allocations = new AtomicLong();
+    private final AtomicLong bytesToDevice = new AtomicLong();
+    private final AtomicLong bytesToHost = new AtomicLong();
+    private final AtomicLong waits = new AtomicLong();
+
+    /** Kernels and graphs that were launched; a graph counts once. */
+    public long launches() {
+        return launches.get();
+    }
+
+    /** Kernels that ran, those of graphs included. */
+    public long kernels() {
+        return kernels.get();
+    }
+
+    /** Allocations of device memory. */
+    public long allocations() {
+        return allocations.get();
+    }
+
+    /** Bytes copied from the host to the device. */
+    public long bytesToDevice() {
+        return bytesToDevice.get();
+    }
+
+    /** Bytes copied from the device to the host. */
+    public long bytesToHost() {
+        return bytesToHost.get();
+    }
+
+    /** Times that the host waited for the device. */
+    public long waits() {
+        return waits.get();
+    }
+
+    void launched() {
+        launches.incrementAndGet();
+    }
+
+    void ranKernel() {
+        kernels.incrementAndGet();
+    }
+
+    void allocated() {
+        allocations.incrementAndGet();
+    }
+
+    void copiedToDevice(final long bytes) {
+        bytesToDevice.addAndGet(bytes);
+    }
+
+    void copiedToHost(final long bytes) {
+        bytesToHost.addAndGet(bytes);
+    }
+
+    void waited() {
+        waits.incrementAndGet();
+    }
+}

@@ -1,0 +1,64 @@
+package io.qwenimage.kernels.standin;
+
+/** Faults that the stand-in provokes when told to. */
+public final class Faults {
+    private long launchesUntilFault = -1;
+    private int fault;
+    private long launchesUntilHang = -1;
+    private volatile boolean deviceGone;
+    private long memoryLimit = Long.MAX_VALUE;
+    private int initialisation;
+
+    /** The launch after so many others breaks its context with an error, which shows when it is waited for. */
+    public synchronized void failLaunchAfter(final long launches, final int result) {
+        launchesUntilFault = launches;
+        fault = result;
+    }
+
+    /** The launch after so many others never ends. */
+    public synchronized void hangLaunchAfter(final long launches) {
+        launchesUntilHang = launches;
+    }
+
+    /** All devices have fallen off the bus: nothing succeeds, and opening them anew neither. */
+    public void loseDevices() {
+        deviceGone = true;
+    }
+
+    /** The devices are there again; contexts that were lost stay lost. */
+    public void returnDevices() {
+        deviceGone = false;
+    }
+
+    /** Every device has no more memory than so many bytes, as if others had taken the rest. */
+    public synchronized void limitMemory(final long bytes) {
+        memoryLimit = bytes;
+    }
+
+    /** What {@code cuDeviceGetCount} answers instead of success; 0 for none. */
+    public synchronized void failEnumeration(final int result) {
+        initialisation = result;
+    }
+
+    boolean areDevicesGone() {
+        return deviceGone;
+    }
+
+    synchronized long memoryLimit() {
+        return memoryLimit;
+    }
+
+    synchronized int enumeration() {
+        return initialisation;
+    }
+
+    /** The error that this kernel ends with, or 0. */
+    synchronized int nextLaunch() {
+        return launchesUntilFault >= 0 && launchesUntilFault-- == 0 ? fault : 0;
+    }
+
+    /** Whether this kernel never ends. */
+    synchronized boolean nextLaunchHangs() {
+        return launchesUntilHang >= 0 && launchesUntilHang-- == 0;
+    }
+}

@@ -1,0 +1,38 @@
+package io.qwenimage.kernels.standin;
+
+import io.qwenimage.ptx.instruction.DecodedKernel;
+
+/** A kernel of a loaded module, and how much dynamic shared memory it was allowed. */
+final class PosedFunction {
+    private final PosedModule module;
+    private final DecodedKernel kernel;
+    private final KernelFigures figures;
+    private int dynamicSharedLimit;
+
+    PosedFunction(final PosedModule module, final DecodedKernel kernel, final KernelFigures figures) {
+        this.module = module;
+        this.kernel = kernel;
+        this.figures = figures;
+        this.dynamicSharedLimit = PosedDevice.SHARED_BYTES_PER_BLOCK - figures.staticSharedBytes();
+    }
+
+    PosedModule module() {
+        return module;
+    }
+
+    DecodedKernel kernel() {
+        return kernel;
+    }
+
+    KernelFigures figures() {
+        return figures;
+    }
+
+    int dynamicSharedLimit() {
+        return dynamicSharedLimit;
+    }
+
+    void allowDynamicShared(final int bytes) {
+        dynamicSharedLimit = bytes;
+    }
+}
