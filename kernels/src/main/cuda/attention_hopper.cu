@@ -58,7 +58,6 @@ using namespace hopper;
 
 namespace {
 
-constexpr int WARP = 32;
 constexpr int WARPGROUP = 128;
 constexpr int WARPS_PER_WARPGROUP = WARPGROUP / WARP;
 constexpr int HEAD = 128;
@@ -110,19 +109,19 @@ struct WorkItem {
 constexpr int WORK_ITEM_VECTORS = sizeof(WorkItem) / sizeof(int4);
 
 struct alignas(1024) Shared {
-    unsigned char query[QUERY_BYTES];
-    unsigned char key[STAGES][TILE_BYTES];
-    unsigned char value[STAGES][TILE_BYTES];
+    uint8_t query[QUERY_BYTES];
+    uint8_t key[STAGES][TILE_BYTES];
+    uint8_t value[STAGES][TILE_BYTES];
     WorkItem item[2];
-    unsigned long long query_full, query_empty;
-    unsigned long long key_full[STAGES], key_empty[STAGES];
-    unsigned long long value_full[STAGES], value_empty[STAGES];
+    uint64_t query_full, query_empty;
+    uint64_t key_full[STAGES], key_empty[STAGES];
+    uint64_t value_full[STAGES], value_empty[STAGES];
 };
 
 /** A position in a ring of stages and the parity of its current round. */
 struct Ring {
-    unsigned stage = 0;
-    unsigned parity = 0;
+    uint32_t stage = 0;
+    uint32_t parity = 0;
 
     __device__ __forceinline__ void advance() {
         stage++;
@@ -147,10 +146,10 @@ struct Softmax {
  * Loads one block of keys or values into the next stage as soon as the consumers have left it; in a cluster, the panel
  * of this block's rank for all.
  */
-__device__ __forceinline__ void load_tile(unsigned char* tiles, unsigned long long* full, unsigned long long* empty,
+__device__ __forceinline__ void load_tile(uint8_t* tiles, uint64_t* full, uint64_t* empty,
                                           Ring& ring, const TensorMap& map, const int row, const int head) {
-    const unsigned barrier = shared_address(&full[ring.stage]);
-    const unsigned tile = shared_address(tiles) + ring.stage * TILE_BYTES;
+    const uint32_t barrier = shared_address(&full[ring.stage]);
+    const uint32_t tile = shared_address(tiles) + ring.stage * TILE_BYTES;
     barrier_wait(shared_address(&empty[ring.stage]), ring.parity ^ 1);
     barrier_arrive_expect(barrier, TILE_BYTES);
     if constexpr (CLUSTER == 1) {
@@ -168,8 +167,8 @@ __device__ __forceinline__ void produce(Shared& shared, const TensorMap& query_m
     prefetch_tensor_map(query_map);
     prefetch_tensor_map(key_map);
     prefetch_tensor_map(value_map);
-    const unsigned query_full = shared_address(&shared.query_full);
-    const unsigned query_empty = shared_address(&shared.query_empty);
+    const uint32_t query_full = shared_address(&shared.query_full);
+    const uint32_t query_empty = shared_address(&shared.query_empty);
     Ring keys, values;
     for (int count = 0; count < items; count++, item++) {
         const int head = item->key_head;
@@ -200,9 +199,9 @@ __device__ __forceinline__ void produce(Shared& shared, const TensorMap& query_m
 
 /** Starts scores = q k^T: 64 rows of queries by KEY_ROWS keys. */
 template <class Element>
-__device__ __forceinline__ void multiply_query_key(float (&scores)[SCORES], const unsigned query, const unsigned key) {
-    const unsigned long long a = operand(query, 0);
-    const unsigned long long b = operand(key, 0);
+__device__ __forceinline__ void multiply_query_key(float (&scores)[SCORES], const uint32_t query, const uint32_t key) {
+    const uint64_t a = operand(query, 0);
+    const uint64_t b = operand(key, 0);
 #pragma unroll
     for (int k = 0; k < HEAD; k += K_STEP) {
         const int panel = k / PANEL;
@@ -216,9 +215,9 @@ __device__ __forceinline__ void multiply_query_key(float (&scores)[SCORES], cons
 /** Starts output += p v: 64 rows of queries by HEAD columns. */
 template <class Element>
 __device__ __forceinline__ void multiply_probability_value(float (&output)[OUTPUTS],
-                                                           const unsigned (&probabilities)[PROBABILITIES],
-                                                           const unsigned value) {
-    const unsigned long long b = operand(value, TILE_PANEL_BYTES);
+                                                           const uint32_t (&probabilities)[PROBABILITIES],
+                                                           const uint32_t value) {
+    const uint64_t b = operand(value, TILE_PANEL_BYTES);
 #pragma unroll
     for (int k = 0; k < KEY_ROWS; k += K_STEP) {
         Product<Element, HEAD>::from_registers(output, probabilities + k / 4,
@@ -253,8 +252,8 @@ __device__ __forceinline__ void exponentiate(float (&scores)[SCORES], Softmax& s
             odd = fmaxf(odd, scores[i + 1]);
         }
         float maximum = fmaxf(even, odd);
-        maximum = fmaxf(maximum, __shfl_xor_sync(0xFFFFFFFF, maximum, 1));
-        maximum = fmaxf(maximum, __shfl_xor_sync(0xFFFFFFFF, maximum, 2));
+        maximum = fmaxf(maximum, __shfl_xor_sync(ALL_LANES, maximum, 1));
+        maximum = fmaxf(maximum, __shfl_xor_sync(ALL_LANES, maximum, 2));
         const float growth = (maximum - softmax.maximum[row]) * scale_log2;
         softmax.correction[row] = 1;
         if (RESCALE_THRESHOLD == 0 ? growth > 0 : growth > RESCALE_THRESHOLD) {
@@ -279,16 +278,16 @@ __device__ __forceinline__ void exponentiate(float (&scores)[SCORES], Softmax& s
 }
 
 template <class Element>
-__device__ __forceinline__ void round_probabilities(unsigned (&probabilities)[PROBABILITIES],
+__device__ __forceinline__ void round_probabilities(uint32_t (&probabilities)[PROBABILITIES],
                                                     const float (&scores)[SCORES]) {
 #pragma unroll
     for (int i = 0; i < PROBABILITIES; i++) {
-        probabilities[i] = pack(Element(), scores[2 * i], scores[2 * i + 1]);
+        probabilities[i] = pack2<Element>(scores[2 * i], scores[2 * i + 1]);
     }
 }
 
 __device__ __forceinline__ void rescale(float (&output)[OUTPUTS], const Softmax& softmax) {
-    if (__any_sync(0xFFFFFFFF, softmax.grown)) {
+    if (__any_sync(ALL_LANES, softmax.grown)) {
 #pragma unroll
         for (int i = 0; i < OUTPUTS; i++) {
             output[i] *= softmax.correction[i / 2 % 2];
@@ -299,9 +298,9 @@ __device__ __forceinline__ void rescale(float (&output)[OUTPUTS], const Softmax&
 /** The consumer's state between blocks, apart from the products' registers. */
 struct Consumer {
     Shared& shared;
-    unsigned index;   // which consumer of this block
+    uint32_t index;   // which consumer of this block
     int row;          // this thread's first of the item; the other is eight below
-    unsigned query;   // its rows of the query tile
+    uint32_t query;   // its rows of the query tile
     float scale_log2;
     Ring keys, values;
     Softmax softmax;
@@ -315,8 +314,8 @@ struct Consumer {
     }
 
     /** Each warp tells each block of the cluster. */
-    static __device__ __forceinline__ void release(const unsigned long long& empty) {
-        const unsigned lane = threadIdx.x % WARP;
+    static __device__ __forceinline__ void release(const uint64_t& empty) {
+        const uint32_t lane = threadIdx.x % WARP;
         if (CLUSTER == 1 && lane == 0) {
             barrier_arrive(shared_address(&empty));
         } else if (CLUSTER > 1 && lane < CLUSTER) {
@@ -341,11 +340,11 @@ struct Consumer {
         values.advance();
     }
 
-    __device__ __forceinline__ unsigned key() const {
+    __device__ __forceinline__ uint32_t key() const {
         return shared_address(shared.key[0]) + keys.stage * TILE_BYTES;
     }
 
-    __device__ __forceinline__ unsigned value() const {
+    __device__ __forceinline__ uint32_t value() const {
         return shared_address(shared.value[0]) + values.stage * TILE_BYTES;
     }
 
@@ -365,7 +364,7 @@ struct Consumer {
 /** One block: its scores, the product of the block before with its values meanwhile, then its probabilities. */
 template <class Element, bool Masked>
 __device__ __forceinline__ void step_overlapped(Consumer& consumer, float (&output)[OUTPUTS],
-                                                unsigned (&probabilities)[PROBABILITIES], const int (&limits)[2],
+                                                uint32_t (&probabilities)[PROBABILITIES], const int (&limits)[2],
                                                 const int first_column) {
     float scores[SCORES];
     consumer.await_key();
@@ -394,7 +393,7 @@ template <class Element, bool Masked>
 __device__ __forceinline__ void step_in_order(Consumer& consumer, float (&output)[OUTPUTS], const int (&limits)[2],
                                               const int first_column) {
     float scores[SCORES];
-    unsigned probabilities[PROBABILITIES];
+    uint32_t probabilities[PROBABILITIES];
     consumer.await_key();
     wgmma_fence();
     multiply_query_key<Element>(scores, consumer.query, consumer.key());
@@ -429,7 +428,7 @@ __device__ __forceinline__ void attend(Consumer& consumer, float (&output)[OUTPU
     int block = item.end_block - 1;
     int first_column = block * KEY_ROWS + lane % 4 * 2;
     if constexpr (OVERLAP) {
-        unsigned probabilities[PROBABILITIES];
+        uint32_t probabilities[PROBABILITIES];
         {
             float scores[SCORES];
             consumer.await_key();
@@ -477,34 +476,34 @@ __device__ __forceinline__ void attend(Consumer& consumer, float (&output)[OUTPU
  */
 template <class Element>
 __device__ __forceinline__ void store_rows(const float (&output)[OUTPUTS], const float (&sums)[2],
-                                           unsigned char* out, const long long row_bytes, const int row,
+                                           uint8_t* out, const int64_t row_bytes, const int row,
                                            const int rows) {
-    const unsigned quarter = threadIdx.x % 4;
+    const uint32_t quarter = threadIdx.x % 4;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         const float inverse = sums[half] == 0 ? 0 : 1 / sums[half];
         const bool valid = row + half * 8 < rows;
-        unsigned char* const target = out + (row + half * 8) * row_bytes + quarter * 16;
+        uint8_t* const target = out + (row + half * 8) * row_bytes + quarter * 16;
 #pragma unroll
         for (int group = 0; group < HEAD / 32; group++) {
             // own[j]: this thread's pair of columns of the group's j-th run of 8 columns
-            unsigned own[4];
+            uint32_t own[4];
 #pragma unroll
             for (int j = 0; j < 4; j++) {
                 const int i = (group * 4 + j) * 4 + half * 2;
-                own[j] = pack(Element(), output[i] * inverse, output[i + 1] * inverse);
+                own[j] = pack2<Element>(output[i] * inverse, output[i + 1] * inverse);
             }
             // 4 x 4 transposition among the quarters: by pairs at distance 2, then 1
             const bool upper = quarter & 2;
             const bool odd = quarter & 1;
-            unsigned sent0 = __shfl_xor_sync(0xFFFFFFFF, upper ? own[0] : own[2], 2);
-            unsigned sent1 = __shfl_xor_sync(0xFFFFFFFF, upper ? own[1] : own[3], 2);
-            const unsigned a0 = upper ? sent0 : own[0];
-            const unsigned a1 = upper ? sent1 : own[1];
-            const unsigned a2 = upper ? own[2] : sent0;
-            const unsigned a3 = upper ? own[3] : sent1;
-            sent0 = __shfl_xor_sync(0xFFFFFFFF, odd ? a0 : a1, 1);
-            sent1 = __shfl_xor_sync(0xFFFFFFFF, odd ? a2 : a3, 1);
+            uint32_t sent0 = __shfl_xor_sync(ALL_LANES, upper ? own[0] : own[2], 2);
+            uint32_t sent1 = __shfl_xor_sync(ALL_LANES, upper ? own[1] : own[3], 2);
+            const uint32_t a0 = upper ? sent0 : own[0];
+            const uint32_t a1 = upper ? sent1 : own[1];
+            const uint32_t a2 = upper ? own[2] : sent0;
+            const uint32_t a3 = upper ? own[3] : sent1;
+            sent0 = __shfl_xor_sync(ALL_LANES, odd ? a0 : a1, 1);
+            sent1 = __shfl_xor_sync(ALL_LANES, odd ? a2 : a3, 1);
             uint4 run;
             run.x = odd ? sent0 : a0;
             run.y = odd ? a1 : sent0;
@@ -525,19 +524,19 @@ struct Workspace {
 
     float4* slots;
 
-    __device__ __forceinline__ float4* output(const int slot, const unsigned part, const int vector) const {
-        return slots + static_cast<long long>(slot) * SLOT + (part * VECTORS + vector) * WARPGROUP +
+    __device__ __forceinline__ float4* output(const int slot, const uint32_t part, const int vector) const {
+        return slots + static_cast<int64_t>(slot) * SLOT + (part * VECTORS + vector) * WARPGROUP +
                threadIdx.x % WARPGROUP;
     }
 
-    __device__ __forceinline__ float4* state(const int slot, const unsigned part) const {
+    __device__ __forceinline__ float4* state(const int slot, const uint32_t part) const {
         return output(slot, PARTS, 0) + static_cast<int>(part * WARPGROUP);
     }
 };
 
 /** Stores this warp's part of a divided tile; true for the warp that completes it, which then holds all parts' sum. */
 __device__ __forceinline__ bool combine(const Workspace& workspace, const WorkItem& item, int* counters,
-                                        const unsigned part, float (&output)[OUTPUTS], float (&sums)[2],
+                                        const uint32_t part, float (&output)[OUTPUTS], float (&sums)[2],
                                         const float (&maxima)[2], const float scale_log2) {
 #pragma unroll
     for (int i = 0; i < Workspace::VECTORS; i++) {
@@ -553,7 +552,7 @@ __device__ __forceinline__ bool combine(const Workspace& workspace, const WorkIt
     if (threadIdx.x % WARP == 0) {
         arrived = atomicAdd(counter, 1);
     }
-    arrived = __shfl_sync(0xFFFFFFFF, arrived, 0);
+    arrived = __shfl_sync(ALL_LANES, arrived, 0);
     if (arrived != item.slots - 1) {
         return false;
     }
@@ -593,12 +592,12 @@ __device__ __forceinline__ bool combine(const Workspace& workspace, const WorkIt
 }
 
 template <class Element>
-__device__ __forceinline__ void consume(Shared& shared, const unsigned index, const int items, unsigned char* out,
-                                        const long long out_row_bytes, const float scale_log2,
+__device__ __forceinline__ void consume(Shared& shared, const uint32_t index, const int items, uint8_t* out,
+                                        const int64_t out_row_bytes, const float scale_log2,
                                         const Workspace workspace, int* counters) {
-    const unsigned query_full = shared_address(&shared.query_full);
-    const unsigned lane = threadIdx.x % WARP;
-    const unsigned part = blockIdx.x % CLUSTER * CONSUMERS + index;
+    const uint32_t query_full = shared_address(&shared.query_full);
+    const uint32_t lane = threadIdx.x % WARP;
+    const uint32_t part = blockIdx.x % CLUSTER * CONSUMERS + index;
     const int row = part * ROWS_PER_CONSUMER + threadIdx.x / WARP % WARPS_PER_WARPGROUP * 16 + lane / 4;
     Consumer consumer = {shared, index, row,
                          shared_address(shared.query) + index * ROWS_PER_CONSUMER * PANEL * ELEMENT_BYTES, scale_log2};
@@ -623,8 +622,8 @@ __device__ __forceinline__ void consume(Shared& shared, const unsigned index, co
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             sums[half] = consumer.softmax.sum[half];
-            sums[half] += __shfl_xor_sync(0xFFFFFFFF, sums[half], 1);
-            sums[half] += __shfl_xor_sync(0xFFFFFFFF, sums[half], 2);
+            sums[half] += __shfl_xor_sync(ALL_LANES, sums[half], 1);
+            sums[half] += __shfl_xor_sync(ALL_LANES, sums[half], 2);
         }
         if (item.slot < 0 || combine(workspace, item, counters, part, output, sums, consumer.softmax.maximum,
                                      scale_log2)) {
@@ -640,12 +639,12 @@ __device__ __forceinline__ void consume(Shared& shared, const unsigned index, co
 
 template <class Element>
 __device__ __forceinline__ void attention(const TensorMap& query_map, const TensorMap& key_map,
-                                          const TensorMap& value_map, unsigned char* out, const long long out_stride,
+                                          const TensorMap& value_map, uint8_t* out, const int64_t out_stride,
                                           const float scale_log2, const WorkItem* items, const int* first_item,
                                           float4* workspace, int* counters) {
-    extern __shared__ __align__(1024) unsigned char dynamic[];
+    extern __shared__ __align__(1024) uint8_t dynamic[];
     Shared& shared = *reinterpret_cast<Shared*>(dynamic);
-    const unsigned warpgroup = __shfl_sync(0xFFFFFFFF, threadIdx.x / WARPGROUP, 0);
+    const uint32_t warpgroup = __shfl_sync(ALL_LANES, threadIdx.x / WARPGROUP, 0);
     if (threadIdx.x == 0) {
         barrier_initialise(shared_address(&shared.query_full), 1);
         barrier_initialise(shared_address(&shared.query_empty), CONSUMERS * WARPS_PER_WARPGROUP);
@@ -691,12 +690,12 @@ __device__ __forceinline__ void attention(const TensorMap& query_map, const Tens
 #define ATTENTION(name, Element)                                                                                      \
     extern "C" __global__ void __launch_bounds__(THREADS, 1) CLUSTER_ATTRIBUTE                                        \
         name(const __grid_constant__ TensorMap query_map, const __grid_constant__ TensorMap key_map,                  \
-             const __grid_constant__ TensorMap value_map, unsigned char* out, const long long out_stride,             \
+             const __grid_constant__ TensorMap value_map, uint8_t* out, const int64_t out_stride,             \
              const float scale_log2, const WorkItem* items, const int* first_item, float4* workspace,                 \
              int* counters) {                                                                                         \
         attention<Element>(query_map, key_map, value_map, out, out_stride, scale_log2, items, first_item, workspace,  \
                            counters);                                                                                 \
     }
 
-ATTENTION(attention_hopper_bf16, BFloat16)
-ATTENTION(attention_hopper_f16, Float16)
+ATTENTION(attention_hopper_bf16, bf16)
+ATTENTION(attention_hopper_f16, f16)

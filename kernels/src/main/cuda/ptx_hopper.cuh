@@ -4,18 +4,17 @@
 // "Data Movement and Conversion Instructions: cp.async.bulk.tensor", "Parallel Synchronization: mbarrier".
 #pragma once
 
-namespace hopper {
+#include "types.cuh"
 
-struct BFloat16 {};
-struct Float16 {};
+namespace hopper {
 
 /** What cuTensorMapEncodeTiled fills; passed to a kernel as a __grid_constant__ parameter. */
 struct alignas(64) TensorMap {
-    unsigned char bytes[128];
+    uint8_t bytes[128];
 };
 
-__device__ __forceinline__ unsigned shared_address(const void* pointer) {
-    return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
+__device__ __forceinline__ uint32_t shared_address(const void* pointer) {
+    return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
 }
 
 // ---- arithmetic ----------------------------------------------------------------------------------------------------
@@ -26,22 +25,9 @@ __device__ __forceinline__ float exp2_approximate(const float x) {
     return y;
 }
 
-/** Two floats rounded to nearest; the first lands in the lower half. */
-__device__ __forceinline__ unsigned pack(BFloat16, const float low, const float high) {
-    unsigned packed;
-    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
-    return packed;
-}
-
-__device__ __forceinline__ unsigned pack(Float16, const float low, const float high) {
-    unsigned packed;
-    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
-    return packed;
-}
-
 // ---- asynchronous barriers -----------------------------------------------------------------------------------------
 
-__device__ __forceinline__ void barrier_initialise(const unsigned barrier, const unsigned arrivals) {
+__device__ __forceinline__ void barrier_initialise(const uint32_t barrier, const uint32_t arrivals) {
     asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory");
 }
 
@@ -50,19 +36,19 @@ __device__ __forceinline__ void fence_barrier_initialisation() {
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
 
-__device__ __forceinline__ void barrier_arrive(const unsigned barrier) {
+__device__ __forceinline__ void barrier_arrive(const uint32_t barrier) {
     asm volatile("mbarrier.arrive.release.cta.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
 
 /** Arrives and announces bytes that copies will bring before the phase completes. */
-__device__ __forceinline__ void barrier_arrive_expect(const unsigned barrier, const unsigned bytes) {
+__device__ __forceinline__ void barrier_arrive_expect(const uint32_t barrier, const uint32_t bytes) {
     asm volatile("mbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
                  : "memory");
 }
 
 /** Waits until the phase of this parity has completed. */
-__device__ __forceinline__ void barrier_wait(const unsigned barrier, const unsigned parity) {
-    unsigned completed;
+__device__ __forceinline__ void barrier_wait(const uint32_t barrier, const uint32_t parity) {
+    uint32_t completed;
     do {
         asm volatile(
             "{\n"
@@ -77,11 +63,11 @@ __device__ __forceinline__ void barrier_wait(const unsigned barrier, const unsig
 }
 
 /** Waits for all threads that sync on this hardware barrier; threads must be the number that sync or arrive. */
-__device__ __forceinline__ void named_barrier_sync(const unsigned barrier, const unsigned threads) {
+__device__ __forceinline__ void named_barrier_sync(const uint32_t barrier, const uint32_t threads) {
     asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
 }
 
-__device__ __forceinline__ void named_barrier_arrive(const unsigned barrier, const unsigned threads) {
+__device__ __forceinline__ void named_barrier_arrive(const uint32_t barrier, const uint32_t threads) {
     asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
 }
 
@@ -92,7 +78,7 @@ __device__ __forceinline__ void prefetch_tensor_map(const TensorMap& map) {
 }
 
 /** Copies the box at these coordinates (innermost first) to shared memory; its bytes count towards the barrier. */
-__device__ __forceinline__ void load_box(const unsigned destination, const TensorMap& map, const unsigned barrier,
+__device__ __forceinline__ void load_box(const uint32_t destination, const TensorMap& map, const uint32_t barrier,
                                          const int c0, const int c1, const int c2, const int c3) {
     asm volatile(
         "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
@@ -102,9 +88,9 @@ __device__ __forceinline__ void load_box(const unsigned destination, const Tenso
 }
 
 /** The same box for all blocks of the cluster in the mask, at the same offset, counting towards each one's barrier. */
-__device__ __forceinline__ void load_box_multicast(const unsigned destination, const TensorMap& map,
-                                                   const unsigned barrier, const int c0, const int c1, const int c2,
-                                                   const int c3, const unsigned short mask) {
+__device__ __forceinline__ void load_box_multicast(const uint32_t destination, const TensorMap& map,
+                                                   const uint32_t barrier, const int c0, const int c1, const int c2,
+                                                   const int c3, const uint16_t mask) {
     asm volatile(
         "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
         "[%0], [%1, {%3, %4, %5, %6}], [%2], %7;" ::"r"(destination),
@@ -115,7 +101,7 @@ __device__ __forceinline__ void load_box_multicast(const unsigned destination, c
 // ---- clusters ------------------------------------------------------------------------------------------------------
 
 /** Arrives at another block's barrier; tells that reads are over, publishes no writes. */
-__device__ __forceinline__ void barrier_arrive_remote(const unsigned barrier, const unsigned rank) {
+__device__ __forceinline__ void barrier_arrive_remote(const uint32_t barrier, const uint32_t rank) {
     asm volatile(
         "{\n"
         ".reg .b32 remote;\n"
@@ -176,10 +162,10 @@ __device__ __forceinline__ void hold(float (&registers)[Count]) {
  * For K-major operands (rows along M or N) only the group stride counts: eight rows, 1024 bytes. For MN-major operands
  * (rows along K) the panel stride leads from one 64-element panel of M or N to the next.
  */
-__device__ __forceinline__ unsigned long long operand(const unsigned address, const unsigned panel_stride) {
-    const unsigned long long swizzle_128_bytes = 1ull << 62;
-    const unsigned long long group_stride = 1024 >> 4;
-    return swizzle_128_bytes | group_stride << 32 | static_cast<unsigned long long>(panel_stride >> 4) << 16 |
+__device__ __forceinline__ uint64_t operand(const uint32_t address, const uint32_t panel_stride) {
+    const uint64_t swizzle_128_bytes = 1ull << 62;
+    const uint64_t group_stride = 1024 >> 4;
+    return swizzle_128_bytes | group_stride << 32 | static_cast<uint64_t>(panel_stride >> 4) << 16 |
            (address & 0x3FFFF) >> 4;
 }
 
@@ -215,8 +201,8 @@ struct Product;
     template <>                                                                                                        \
     struct Product<Element, columns> {                                                                                 \
         /* d = (accumulate ? d : 0) + a b, both K-major in shared memory */                                            \
-        static __device__ __forceinline__ void from_shared(float (&d)[registers], const unsigned long long a,          \
-                                                           const unsigned long long b, const int accumulate) {         \
+        static __device__ __forceinline__ void from_shared(float (&d)[registers], const uint64_t a,                    \
+                                                           const uint64_t b, const int accumulate) {                   \
             asm volatile(                                                                                              \
                 "{\n.reg .pred p;\nsetp.ne.b32 p, " n2 ", 0;\n"                                                        \
                 "wgmma.mma_async.sync.aligned.m64n" #columns "k16.f32." type "." type " {" WGMMA_NAMES_##registers     \
@@ -225,8 +211,8 @@ struct Product;
                 : "l"(a), "l"(b), "r"(accumulate));                                                                    \
         }                                                                                                              \
         /* d += a b, a in registers, b MN-major in shared memory */                                                    \
-        static __device__ __forceinline__ void from_registers(float (&d)[registers], const unsigned* a,                \
-                                                              const unsigned long long b) {                            \
+        static __device__ __forceinline__ void from_registers(float (&d)[registers], const uint32_t* a,                \
+                                                              const uint64_t b) {                                      \
             asm volatile(                                                                                              \
                 "{\n.reg .pred p;\nsetp.eq.u32 p, 0, 0;\n"                                                             \
                 "wgmma.mma_async.sync.aligned.m64n" #columns "k16.f32." type "." type " {" WGMMA_NAMES_##registers     \
@@ -236,15 +222,15 @@ struct Product;
         }                                                                                                              \
     };
 
-WGMMA_SHAPE(BFloat16, "bf16", 96, 48, "%48", "%49", "%50", "%51", "%52", "%53")
-WGMMA_SHAPE(Float16, "f16", 96, 48, "%48", "%49", "%50", "%51", "%52", "%53")
-WGMMA_SHAPE(BFloat16, "bf16", 128, 64, "%64", "%65", "%66", "%67", "%68", "%69")
-WGMMA_SHAPE(Float16, "f16", 128, 64, "%64", "%65", "%66", "%67", "%68", "%69")
-WGMMA_SHAPE(BFloat16, "bf16", 144, 72, "%72", "%73", "%74", "%75", "%76", "%77")
-WGMMA_SHAPE(Float16, "f16", 144, 72, "%72", "%73", "%74", "%75", "%76", "%77")
-WGMMA_SHAPE(BFloat16, "bf16", 160, 80, "%80", "%81", "%82", "%83", "%84", "%85")
-WGMMA_SHAPE(Float16, "f16", 160, 80, "%80", "%81", "%82", "%83", "%84", "%85")
-WGMMA_SHAPE(BFloat16, "bf16", 176, 88, "%88", "%89", "%90", "%91", "%92", "%93")
-WGMMA_SHAPE(Float16, "f16", 176, 88, "%88", "%89", "%90", "%91", "%92", "%93")
+WGMMA_SHAPE(bf16, "bf16", 96, 48, "%48", "%49", "%50", "%51", "%52", "%53")
+WGMMA_SHAPE(f16, "f16", 96, 48, "%48", "%49", "%50", "%51", "%52", "%53")
+WGMMA_SHAPE(bf16, "bf16", 128, 64, "%64", "%65", "%66", "%67", "%68", "%69")
+WGMMA_SHAPE(f16, "f16", 128, 64, "%64", "%65", "%66", "%67", "%68", "%69")
+WGMMA_SHAPE(bf16, "bf16", 144, 72, "%72", "%73", "%74", "%75", "%76", "%77")
+WGMMA_SHAPE(f16, "f16", 144, 72, "%72", "%73", "%74", "%75", "%76", "%77")
+WGMMA_SHAPE(bf16, "bf16", 160, 80, "%80", "%81", "%82", "%83", "%84", "%85")
+WGMMA_SHAPE(f16, "f16", 160, 80, "%80", "%81", "%82", "%83", "%84", "%85")
+WGMMA_SHAPE(bf16, "bf16", 176, 88, "%88", "%89", "%90", "%91", "%92", "%93")
+WGMMA_SHAPE(f16, "f16", 176, 88, "%88", "%89", "%90", "%91", "%92", "%93")
 
 }  // namespace hopper

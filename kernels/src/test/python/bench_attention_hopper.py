@@ -82,8 +82,8 @@ def longest_first(tiles, blocks):
     return lists, 0, 0
 
 
-def waves_and_stream(tiles, blocks, whole, warps):
-    """The first tiles whole, in turn; the rest as one stream of key blocks, cut evenly."""
+def waves_and_stream(tiles, blocks, whole, warps, streams):
+    """The first tiles whole, in turn; the rest as one stream of key blocks, cut evenly for the first lists."""
     lists = [[dict(t) for t in tiles[b:whole:blocks]] for b in range(blocks)]
     rest = tiles[whole:]
     total = sum(t["end_block"] for t in rest)
@@ -93,8 +93,8 @@ def waves_and_stream(tiles, blocks, whole, warps):
         position += tile["end_block"]
     cuts = []
     tile = 0
-    for b in range(blocks + 1):
-        cut = (b * total + blocks // 2) // blocks
+    for b in range(streams + 1):
+        cut = b * total // streams
         while tile + 1 < len(rest) and starts[tile + 1] <= cut:
             tile += 1
         if rest:
@@ -107,10 +107,10 @@ def waves_and_stream(tiles, blocks, whole, warps):
     slots = counters = 0
     for tile, start in zip(rest, starts):
         end = start + tile["end_block"]
-        parts = [(b, max(start, cuts[b]), min(end, cuts[b + 1])) for b in range(blocks)
+        parts = [(b, max(start, cuts[b]), min(end, cuts[b + 1])) for b in range(streams)
                  if max(start, cuts[b]) < min(end, cuts[b + 1])]
         if not parts:
-            parts = [(slots % blocks, start, end)]
+            parts = [(slots % streams, start, end)]
         for i, (b, low, high) in enumerate(parts):
             item = dict(tile, first_block=low - start, end_block=high - start)
             if len(parts) > 1:
@@ -129,9 +129,14 @@ def cost(items):
 
 def schedule(tiles, blocks, warps, policy="best"):
     full = len(tiles) // blocks * blocks
-    candidates = {"whole": longest_first(tiles, blocks), "stream": waves_and_stream(tiles, blocks, full, warps)}
+    candidates = {"whole": longest_first(tiles, blocks)}
+    streams = blocks
+    while streams:
+        label = "stream" if streams == blocks else "stream/%d" % streams
+        candidates[label] = waves_and_stream(tiles, blocks, full, warps, streams)
+        streams //= 2
     if full:
-        candidates["stream2"] = waves_and_stream(tiles, blocks, full - blocks, warps)
+        candidates["stream2"] = waves_and_stream(tiles, blocks, full - blocks, warps, blocks)
     if policy == "best":
         policy = min(candidates, key=lambda p: max(map(cost, candidates[p][0])))
     return candidates[policy], policy
