@@ -12,6 +12,8 @@ public enum ElementType {
     F32(4),
     /** Eight bits: sign, four of exponent, three of mantissa, no infinities ("e4m3fn"). */
     F8_E4M3(1),
+    /** Eight bits: sign, five of exponent, two of mantissa: the upper half of half precision. */
+    F8_E5M2(1),
     /** Signed 64-bit integer. */
     I64(8),
     /** Signed 32-bit integer. */

@@ -101,7 +101,7 @@ public final class TensorMap {
     /** {@code CUtensorMapDataType}. */
     private static int dataType(final ElementType type) {
         return switch (type) {
-            case U8, F8_E4M3 -> 0;
+            case U8, F8_E4M3, F8_E5M2 -> 0;
             case I32 -> 3;
             case I64 -> 5;
             case F16 -> 6;

@@ -1,0 +1,158 @@
+package io.qwenimage.kernels;
+
+import io.qwenimage.kernels.driver.CudaDevice;
+import io.qwenimage.kernels.driver.CudaStream;
+import io.qwenimage.kernels.driver.ElementType;
+import io.qwenimage.kernels.driver.KernelArguments;
+import io.qwenimage.kernels.driver.LaunchGeometry;
+import io.qwenimage.kernels.driver.TensorView;
+
+/**
+ * Norms over rows and what follows them, {@code norm.cu}. Operands of a call have one type (BF16, F16 or F32); rows of
+ * x may lie apart, everything else is contiguous. A result may be x. Every method throws
+ * {@link IllegalArgumentException} for operands that do not fit.
+ */
+public final class NormKernels {
+    private static final int MOST_THREADS = 256;
+    /** Accesses of a row that a thread keeps in registers. */
+    private static final int CHUNKS = 4;
+    /** Modulation is read once for so many rows: 1/12 of what a row itself takes. */
+    private static final int MOST_ROWS_PER_BLOCK = 12;
+    private static final int BLOCKS_PER_MULTIPROCESSOR = 2;
+
+    private final CudaDevice device;
+
+    /** Launchers of a device. */
+    public NormKernels(final CudaDevice device) {
+        this.device = device;
+    }
+
+    /**
+     * x / sqrt(mean(x^2) + eps) * weight.
+     *
+     * @param x      [rows, width]
+     * @param weight [width]
+     * @param out    [rows, width]
+     */
+    public void rmsNorm(final CudaStream stream, final TensorView x, final TensorView weight, final TensorView out,
+            final float eps) {
+        final Rows rows = new Rows(x);
+        final KernelArguments arguments = new KernelArguments().pointer(x).pointer(rows.vector("weight", weight))
+                .pointer(rows.like("out", out));
+        launch(stream, "rms_norm", rows, rows.end(arguments).f32(eps));
+    }
+
+    /**
+     * (x - mean) / sqrt(variance + eps) * weight + bias.
+     *
+     * @param x      [rows, width]
+     * @param weight [width]
+     * @param bias   [width]
+     * @param out    [rows, width]
+     */
+    public void layerNorm(final CudaStream stream, final TensorView x, final TensorView weight, final TensorView bias,
+            final TensorView out, final float eps) {
+        final Rows rows = new Rows(x);
+        final KernelArguments arguments = new KernelArguments().pointer(x).pointer(rows.vector("weight", weight))
+                .pointer(rows.vector("bias", bias)).pointer(rows.like("out", out));
+        launch(stream, "layer_norm", rows, rows.end(arguments).f32(eps));
+    }
+
+    /**
+     * (x - mean) / sqrt(variance + eps) * (1 + scale) + shift.
+     *
+     * @param x     [rows, width]
+     * @param shift [width]
+     * @param scale [width]
+     * @param out   [rows, width]
+     */
+    public void adaLayerNorm(final CudaStream stream, final TensorView x, final TensorView shift,
+            final TensorView scale, final TensorView out, final float eps) {
+        final Rows rows = new Rows(x);
+        final KernelArguments arguments = new KernelArguments().pointer(x).pointer(rows.vector("shift", shift))
+                .pointer(rows.vector("scale", scale)).pointer(rows.like("out", out));
+        launch(stream, "ada_layer_norm", rows, rows.end(arguments).f32(eps));
+    }
+
+    /**
+     * residual + gate * x.
+     *
+     * @param residual [rows, width]
+     * @param x        [rows, width]
+     * @param gate     [width]
+     * @param sum      [rows, width]; may be the residual
+     */
+    public void gatedAdd(final CudaStream stream, final TensorView residual, final TensorView x,
+            final TensorView gate, final TensorView sum) {
+        final Rows rows = new Rows(x);
+        final KernelArguments arguments = new KernelArguments().pointer(rows.like("residual", residual)).pointer(x)
+                .pointer(rows.vector("gate", gate)).pointer(rows.like("sum", sum));
+        launch(stream, "gated_add", rows, rows.end(arguments));
+    }
+
+    /**
+     * A gated residual and the modulated norm of it in one pass: sum = residual + gate * x, rounded to its type;
+     * out = (sum - mean) / sqrt(variance + eps) * (1 + scale) + shift.
+     *
+     * @param residual [rows, width]
+     * @param x        [rows, width]
+     * @param gate     [width]
+     * @param shift    [width]
+     * @param scale    [width]
+     * @param sum      [rows, width]; may be the residual
+     * @param out      [rows, width]
+     */
+    public void gatedAddAdaLayerNorm(final CudaStream stream, final TensorView residual, final TensorView x,
+            final TensorView gate, final TensorView shift, final TensorView scale, final TensorView sum,
+            final TensorView out, final float eps) {
+        final Rows rows = new Rows(x);
+        final KernelArguments arguments = new KernelArguments().pointer(rows.like("residual", residual)).pointer(x)
+                .pointer(rows.vector("gate", gate)).pointer(rows.vector("shift", shift))
+                .pointer(rows.vector("scale", scale)).pointer(rows.like("sum", sum)).pointer(rows.like("out", out));
+        launch(stream, "gated_add_ada_layer_norm", rows, rows.end(arguments).f32(eps));
+    }
+
+    private void launch(final CudaStream stream, final String kernel, final Rows rows,
+            final KernelArguments arguments) {
+        if (rows.count > 0 && rows.width > 0) {
+            device.module("norm").kernel(kernel + "_" + rows.type.suffix()).launch(stream, rows.geometry(), arguments);
+        }
+    }
+
+    /** The rows of one call. */
+    private final class Rows {
+        private final ElementType type;
+        private final long count;
+        private final long width;
+        private final long stride;
+        private final int perBlock;
+
+        Rows(final TensorView x) {
+            Operands.matrix("x", x);
+            type = x.type();
+            count = x.size(0);
+            width = x.size(1);
+            stride = x.stride(0);
+            final long blocks = (long) BLOCKS_PER_MULTIPROCESSOR * device.properties().multiprocessors();
+            perBlock = Math.clamp(Math.ceilDiv(count, blocks), 1, MOST_ROWS_PER_BLOCK);
+        }
+
+        TensorView vector(final String name, final TensorView view) {
+            return Operands.dense(name, view, type, width);
+        }
+
+        TensorView like(final String name, final TensorView view) {
+            return Operands.dense(name, view, type, count, width);
+        }
+
+        KernelArguments end(final KernelArguments arguments) {
+            return arguments.i32(count).i32(width).i64(stride).i32(perBlock);
+        }
+
+        LaunchGeometry geometry() {
+            final long accesses = Math.ceilDiv(width, Operands.vector(type));
+            final int threads = (int) Math.min(MOST_THREADS, Math.ceilDiv(accesses, CHUNKS));
+            return LaunchGeometry.of(Math.ceilDiv(count, perBlock), Operands.roundUp(threads, Operands.WARP));
+        }
+    }
+}
