@@ -163,7 +163,7 @@ final class ModelFolder {
 
     private static void sample(final MessageDigest digest, final WeightSource source, final Set<String> names) {
         names.stream().limit(SAMPLED_TENSORS).forEach(name -> {
-            final ByteBuffer bytes = source.tensor(name).bytes();
+            final ByteBuffer bytes = source.tensor(name).parts().getFirst().bytes();
             digest.update(bytes.limit(Math.min(bytes.limit(), SAMPLED_BYTES)));
         });
     }

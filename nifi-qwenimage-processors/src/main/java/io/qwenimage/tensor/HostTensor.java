@@ -3,6 +3,7 @@ package io.qwenimage.tensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.List;
 
 /**
  * A tensor in the memory of the host, little endian: what files hold and what goes to and comes from a backend. The
@@ -12,6 +13,7 @@ public final class HostTensor implements Tensor {
     private final Shape shape;
     private final DType dtype;
     private final ByteBuffer bytes;
+    private final List<HostTensor> parts;
 
     /**
      * A view of existing bytes.
@@ -28,6 +30,39 @@ public final class HostTensor implements Tensor {
         this.shape = shape;
         this.dtype = dtype;
         this.bytes = bytes.slice().order(ByteOrder.LITTLE_ENDIAN);
+        parts = List.of(this);
+    }
+
+    private HostTensor(final Shape shape, final DType dtype, final List<HostTensor> parts) {
+        this.shape = shape;
+        this.dtype = dtype;
+        this.bytes = null;
+        this.parts = List.copyOf(parts);
+    }
+
+    /**
+     * A tensor of more bytes than one buffer holds.
+     *
+     * @param parts rows of the outermost axis one after the other, of the same type and inner extents
+     * @throws IllegalArgumentException if there are none or they do not fit each other
+     */
+    public static HostTensor ofParts(final List<HostTensor> parts) {
+        if (parts.isEmpty()) {
+            throw new IllegalArgumentException("a tensor needs at least one part");
+        }
+        final HostTensor first = parts.getFirst();
+        long rows = 0;
+        for (final HostTensor part : parts) {
+            final long[] extents = part.shape.toArray();
+            rows += extents[0];
+            extents[0] = first.shape.extent(0);
+            if (part.dtype != first.dtype || !Shape.of(extents).equals(first.shape)) {
+                throw new IllegalArgumentException("part " + part + " does not fit part " + first);
+            }
+        }
+        final long[] extents = first.shape.toArray();
+        extents[0] = rows;
+        return parts.size() == 1 ? first : new HostTensor(Shape.of(extents), first.dtype, parts);
     }
 
     /** An F32 tensor holding a copy of the values. */
@@ -56,8 +91,23 @@ public final class HostTensor implements Tensor {
         return dtype;
     }
 
-    /** The elements, little endian, read-only; an independent position at 0. */
+    /**
+     * The tensor in parts that one buffer holds each: rows of the outermost axis, in order. Small tensors are one part.
+     */
+    public List<HostTensor> parts() {
+        return parts;
+    }
+
+    /**
+     * The elements, little endian, read-only; an independent position at 0.
+     *
+     * @throws IllegalStateException if no buffer holds them all; take {@link #parts()} then
+     */
     public ByteBuffer bytes() {
+        if (bytes == null) {
+            throw new IllegalStateException("tensor " + this + " has " + shape.elements() * dtype.bytes()
+                    + " bytes, more than one buffer holds; it is to be read in parts");
+        }
         return bytes.asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN);
     }
 
@@ -68,6 +118,13 @@ public final class HostTensor implements Tensor {
 
     /** Row {@code index} of the outermost axis, as a view. */
     public HostTensor row(final long index) {
+        long first = 0;
+        for (final HostTensor part : parts) {
+            if (part != this && index < first + part.shape.extent(0)) {
+                return part.row(index - first);
+            }
+            first += part.shape.extent(0);
+        }
         final long[] extents = shape.toArray();
         final long[] inner = java.util.Arrays.copyOfRange(extents, 1, extents.length);
         final int size = Math.toIntExact(Shape.of(inner).elements() * dtype.bytes());

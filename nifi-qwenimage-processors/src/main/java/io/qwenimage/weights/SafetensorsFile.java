@@ -1,6 +1,7 @@
 package io.qwenimage.weights;
 
 import io.qwenimage.tensor.HostTensor;
+import io.qwenimage.tensor.Shape;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -8,17 +9,19 @@ import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 
 /**
  * One safetensors file, mapped into memory: opening it reads the header only, and the system reads pages as tensors are
- * used. The data is mapped in regions of at most 2 GiB, cut between tensors, so files may be of any size; a single
- * tensor of 2 GiB or more is refused when it is asked for. Tensors of types that nothing here computes with are listed
- * but refused as well.
+ * used. The data is mapped in regions of at most 2 GiB, cut between tensors, or between rows of a tensor that is larger
+ * than that, so files and tensors may be of any size; a single row of 2 GiB or more is refused when it is asked for.
+ * Tensors of types that nothing here computes with are listed but refused as well.
  *
  * <p>No file handle stays open, and a thread's interruption after opening harms nobody. {@link #close()} drops the
  * maps; Java unmaps them when the last tensor that was handed out is no longer reachable, which no supported call can
@@ -26,15 +29,17 @@ import java.util.concurrent.CancellationException;
  */
 public final class SafetensorsFile implements WeightSource {
     private static final String DAMAGED = ". The file is damaged or incomplete; download it again";
+    /** Backends that repack rows in panels find whole panels in every part of a large tensor. */
+    private static final int PART_ROW_UNIT = 1024;
     private static final ByteBuffer NOTHING = ByteBuffer.allocateDirect(0).asReadOnlyBuffer();
 
     private final String origin;
     private final SafetensorsHeader header;
     private final long fileBytes;
-    private volatile Map<String, ByteBuffer> data;
+    private volatile Map<String, List<ByteBuffer>> data;
 
     private SafetensorsFile(final String origin, final SafetensorsHeader header, final long fileBytes,
-            final Map<String, ByteBuffer> data) {
+            final Map<String, List<ByteBuffer>> data) {
         this.origin = origin;
         this.header = header;
         this.fileBytes = fileBytes;
@@ -90,17 +95,18 @@ public final class SafetensorsFile implements WeightSource {
     @Override
     public HostTensor tensor(final String name) {
         final Info info = info(name);
-        final Map<String, ByteBuffer> mapped = data;
+        final Map<String, List<ByteBuffer>> mapped = data;
         if (mapped == null) {
             throw new IllegalStateException(origin + " is closed; tensor " + name + " cannot be read any more");
         }
-        final ByteBuffer bytes = mapped.get(name);
-        if (bytes == null) {
+        final List<ByteBuffer> parts = mapped.get(name);
+        if (parts == null) {
             throw new WeightException(origin + ": tensor " + name + " " + info.shape() + " of " + info.dtype() + " has "
-                    + entry(name).bytes() + " bytes; a single tensor may have at most " + Integer.MAX_VALUE
+                    + entry(name).bytes() + " bytes; a single row may have at most " + Integer.MAX_VALUE
                     + ". Use a checkpoint saved in a smaller type, BF16 for instance");
         }
-        return new HostTensor(info.shape(), info.dtype(), bytes.duplicate());
+        return parts.size() == 1 ? new HostTensor(info.shape(), info.dtype(), parts.getFirst().duplicate())
+                : HostTensor.ofParts(parts.stream().map(part -> part(info, part)).toList());
     }
 
     /** The strings under {@code __metadata__}; empty if there are none. */
@@ -132,6 +138,13 @@ public final class SafetensorsFile implements WeightSource {
         return entry;
     }
 
+    private static HostTensor part(final Info info, final ByteBuffer bytes) {
+        final long[] extents = info.shape().toArray();
+        final long rowElements = info.shape().elements() / extents[0];
+        extents[0] = bytes.remaining() / (rowElements * info.dtype().bytes());
+        return new HostTensor(Shape.of(extents), info.dtype(), bytes.duplicate());
+    }
+
     private static byte[] read(final FileChannel channel, final long position, final int length) throws IOException {
         final ByteBuffer bytes = ByteBuffer.allocate(length);
         while (bytes.hasRemaining()) {
@@ -142,10 +155,10 @@ public final class SafetensorsFile implements WeightSource {
         return bytes.array();
     }
 
-    /** Maps consecutive tensors together as long as they fit into one region; larger tensors stay unmapped. */
-    private static Map<String, ByteBuffer> map(final FileChannel channel, final SafetensorsHeader header,
+    /** Maps consecutive tensors together as long as they fit into one region, and larger tensors in parts. */
+    private static Map<String, List<ByteBuffer>> map(final FileChannel channel, final SafetensorsHeader header,
             final long dataStart, final int regionBytes) throws IOException {
-        final Map<String, ByteBuffer> data = new HashMap<>();
+        final Map<String, List<ByteBuffer>> data = new HashMap<>();
         int from = 0;
         while (from < header.byOffset().size()) {
             final long begin = header.byOffset().get(from).begin();
@@ -154,6 +167,11 @@ public final class SafetensorsFile implements WeightSource {
                 to++;
             }
             if (to == from) {
+                final SafetensorsHeader.Entry large = header.byOffset().get(from);
+                final List<ByteBuffer> parts = parts(channel, large, dataStart, regionBytes);
+                if (!parts.isEmpty()) {
+                    data.put(large.name(), parts);
+                }
                 from++;
                 continue;
             }
@@ -161,11 +179,25 @@ public final class SafetensorsFile implements WeightSource {
             final ByteBuffer region = length == 0 ? NOTHING
                     : channel.map(FileChannel.MapMode.READ_ONLY, dataStart + begin, length);
             for (final SafetensorsHeader.Entry entry : header.byOffset().subList(from, to)) {
-                data.put(entry.name(), region.slice((int) (entry.begin() - begin), (int) entry.bytes()));
+                data.put(entry.name(), List.of(region.slice((int) (entry.begin() - begin), (int) entry.bytes())));
             }
             from = to;
         }
         return Collections.unmodifiableMap(data);
+    }
+
+    /** A large tensor in regions of whole rows, none if not even one row fits. */
+    private static List<ByteBuffer> parts(final FileChannel channel, final SafetensorsHeader.Entry entry,
+            final long dataStart, final int regionBytes) throws IOException {
+        final long rowBytes = entry.shape().rank() == 0 ? entry.bytes() : entry.bytes() / entry.shape().extent(0);
+        final long fitting = regionBytes / rowBytes;
+        final long rows = fitting > PART_ROW_UNIT ? fitting / PART_ROW_UNIT * PART_ROW_UNIT : fitting;
+        final List<ByteBuffer> parts = new ArrayList<>();
+        for (long begin = entry.begin(); rows > 0 && begin < entry.end(); begin += rows * rowBytes) {
+            parts.add(channel.map(FileChannel.MapMode.READ_ONLY, dataStart + begin,
+                    Math.min(rows * rowBytes, entry.end() - begin)));
+        }
+        return parts;
     }
 
     private static CancellationException cancellation(final Path file, final ClosedByInterruptException cause) {

@@ -1,5 +1,6 @@
 package io.qwenimage.backend;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -22,7 +23,7 @@ class LinearTest {
         for (final Backends.Named backend : Backends.all()) {
             for (final DType dtype : new DType[] {DType.F32, DType.BF16, DType.F16, DType.F8_E4M3}) {
                 for (final int[] shape : new int[][] {{113, 203, 77}, {1, 1024, 1100}, {1023, 32, 64}, {7, 1, 1},
-                        {300, 3072, 48}, {2, 4100, 16}}) {
+                        {300, 3072, 48}, {2, 4100, 16}, {1, 16, 4}, {1, 48, 3}, {1, 3584, 1027}, {1, 40, 130}}) {
                     cases.add(Arguments.of(backend, dtype, shape[0], shape[1], shape[2]));
                 }
             }
@@ -49,6 +50,44 @@ class LinearTest {
                         samples.normal(1f, 1030), activation, samples.normal(1f, 300, 1030));
             }
         }
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.qwenimage.backend.Backends#all")
+    void oneRowHasBiasActivationAndResidual(final Backends.Named kind) {
+        final Samples samples = new Samples(5);
+        for (final Activation activation : Activation.values()) {
+            check(kind, samples.normal(1f, 1, 160), samples.normal(DType.BF16, 0.2f, 1031, 160),
+                    samples.normal(1f, 1031), activation, samples.normal(1f, 1, 1031));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.qwenimage.backend.Backends#all")
+    void weightsInPartsAreOneWeight(final Backends.Named kind) {
+        final Samples samples = new Samples(6);
+        for (final DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            final HostTensor whole = samples.normal(dtype, 0.2f, 2100, 32);
+            final HostTensor parts = HostTensor.ofParts(List.of(rows(whole, 0, 1024), rows(whole, 1024, 1076)));
+            final HostTensor x = samples.normal(1f, 5, 32);
+            try (Backend backend = kind.open(); Arena arena = backend.openArena("test")) {
+                final Tensor input = backend.upload(arena, x);
+                assertEquals(backend.download(backend.linear(arena, input,
+                        backend.weight(arena, whole, WeightRole.LINEAR), null, Activation.NONE, null)).bytes(),
+                        backend.download(backend.linear(arena, input,
+                                backend.weight(arena, parts, WeightRole.LINEAR), null, Activation.NONE, null)).bytes());
+                assertEquals(backend.download(backend.embedding(arena,
+                        backend.weight(arena, whole, WeightRole.EMBEDDING), 3, 2099, 1024)).bytes(),
+                        backend.download(backend.embedding(arena,
+                                backend.weight(arena, parts, WeightRole.EMBEDDING), 3, 2099, 1024)).bytes());
+            }
+        }
+    }
+
+    private static HostTensor rows(final HostTensor whole, final int first, final int count) {
+        final int rowBytes = whole.shape().intExtent(1) * whole.dtype().bytes();
+        return new HostTensor(Shape.of(count, whole.shape().extent(1)), whole.dtype(),
+                whole.bytes().slice(first * rowBytes, count * rowBytes));
     }
 
     @ParameterizedTest

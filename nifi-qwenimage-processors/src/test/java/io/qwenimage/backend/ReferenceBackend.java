@@ -80,7 +80,14 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public Tensor weight(final Arena arena, final HostTensor weight, final WeightRole role) {
-        return new Values(weight.toFloats(), 0, weight.shape());
+        final float[] values = new float[Math.toIntExact(weight.shape().elements())];
+        int filled = 0;
+        for (final HostTensor part : weight.parts()) {
+            final float[] some = part.toFloats();
+            System.arraycopy(some, 0, values, filled, some.length);
+            filled += some.length;
+        }
+        return new Values(values, 0, weight.shape());
     }
 
     @Override

@@ -178,30 +178,49 @@ class SafetensorsFileTest {
         }
         try (SafetensorsFile weights = SafetensorsFile.open(file, 3)) {
             assertEquals(ByteBuffer.wrap(new byte[] {7, 8}), weights.tensor("c").bytes());
+            final HostTensor b = weights.tensor("b");
+            assertEquals(List.of("U8[1, 2]", "U8[1, 2]"), b.parts().stream().map(HostTensor::toString).toList());
+            assertEquals("U8[2, 2]", b.toString());
+            assertEquals(ByteBuffer.wrap(new byte[] {5, 6}), b.row(1).bytes());
+            assertTrue(assertThrows(IllegalStateException.class, b::bytes).getMessage().contains("4 bytes"));
+        }
+        try (SafetensorsFile weights = SafetensorsFile.open(file, 1)) {
             final WeightException e = assertThrows(WeightException.class, () -> weights.tensor("b"));
             assertTrue(e.getMessage().contains("tensor b [2, 2] of U8 has 4 bytes"), e.getMessage());
         }
     }
 
     @Test
-    void readsBeyondTwoGibibytesAndRefusesASingleTensorThatLarge() throws IOException {
+    void readsTensorsBeyondTwoGibibytesInPartsAndRefusesASingleRowThatLarge() throws IOException {
         final long large = (1L << 31) + 8;
         final String header = "{\"large\": {\"dtype\": \"U8\", \"shape\": [" + large + "], \"data_offsets\": [0, " + large
                 + "]}, \"last\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [" + large + ", " + (large + 4)
                 + "]}}";
+        try (SafetensorsFile weights = SafetensorsFile.open(sparse(header, large))) {
+            assertArrayEquals(new float[] {1f}, weights.tensor("last").toFloats());
+            final HostTensor tensor = weights.tensor("large");
+            assertEquals(large, tensor.shape().elements());
+            assertEquals(2, tensor.parts().size());
+            assertEquals(0, tensor.parts().getFirst().shape().extent(0) % 1024);
+            assertEquals(7, tensor.row(large - 1).bytes().get(0));
+        }
+        try (SafetensorsFile weights = SafetensorsFile.open(sparse(
+                header.replace("[" + large + "]", "[1, " + large + "]"), large))) {
+            final WeightException e = assertThrows(WeightException.class, () -> weights.tensor("large"));
+            assertTrue(e.getMessage().contains("tensor large [1, " + large + "] of U8"), e.getMessage());
+        }
+    }
+
+    /** The hole takes no room on the disk. */
+    private Path sparse(final String header, final long large) throws IOException {
         final byte[] start = RawSafetensors.bytes(header, 0);
         final Path file = folder.resolve("sparse.safetensors");
-        // A sparse file: the hole takes no room on the disk.
         try (RandomAccessFile sparse = new RandomAccessFile(file.toFile(), "rw")) {
             sparse.write(start);
-            sparse.seek(start.length + large);
-            sparse.write(new byte[] {0, 0, (byte) 0x80, 0x3f});
+            sparse.seek(start.length + large - 1);
+            sparse.write(new byte[] {7, 0, 0, (byte) 0x80, 0x3f});
         }
-        try (SafetensorsFile weights = SafetensorsFile.open(file)) {
-            assertArrayEquals(new float[] {1f}, weights.tensor("last").toFloats());
-            final WeightException e = assertThrows(WeightException.class, () -> weights.tensor("large"));
-            assertTrue(e.getMessage().contains("tensor large [" + large + "] of U8"), e.getMessage());
-        }
+        return file;
     }
 
     @Test

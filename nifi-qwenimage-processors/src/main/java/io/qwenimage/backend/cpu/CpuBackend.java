@@ -354,6 +354,7 @@ public final class CpuBackend implements Backend {
             arena.close();
         }
         workers.close();
+        linear.close();
         pool.close();
     }
 
@@ -389,11 +390,9 @@ public final class CpuBackend implements Backend {
     }
 
     private CpuTensor stored(final CpuArena arena, final HostTensor values) {
-        final ByteBuffer bytes = NativeCopies.direct(values.bytes());
         final long size = values.shape().elements() * values.dtype().bytes();
         final CpuTensor result = new CpuTensor(values.shape(), values.dtype(), arena.storage(size, true), 0);
-        NativeCopies.copy(workers, NativeCopies.addressOf(bytes), result.address(), size);
-        NativeCopies.keepAlive(bytes);
+        NativeCopies.copy(workers, values, result.address());
         return result;
     }
 

@@ -6,7 +6,6 @@ import io.qwenimage.tensor.DType;
 import io.qwenimage.tensor.HostTensor;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
-import java.util.Arrays;
 
 /**
  * Products of single-precision activations with weights of any floating type.
@@ -14,10 +13,10 @@ import java.util.Arrays;
  * <p>Split arithmetic, for CPUs with AMX and BF16 weights: an activation is the sum of two BF16 numbers up to a
  * relative 2^-16, so two products of BF16 numbers with single-precision sums give the result to about 1e-5, several
  * times faster than single precision does. Otherwise weights stay in memory as they are stored, and oneDNN widens
- * them inside its kernel. (It must not be given packed BF16 weights with single-precision activations: version 3.11
+ * them before its kernel, or, for one row, they are widened in registers. (It must not be given packed BF16 weights with single-precision activations: version 3.11
  * computes wrong sums for long rows.)
  */
-final class Linear {
+final class Linear implements AutoCloseable {
     private static final int PANEL_COLUMNS = 1024;
     private static final int LARGEST_BLOCK_ROWS = 512;
     private static final int ROW_UNIT = 32;
@@ -27,6 +26,7 @@ final class Linear {
 
     private final WorkerPool workers;
     private final boolean split;
+    private final BrainFloatProduct oneRow;
 
     /**
      * The products of one backend.
@@ -36,6 +36,15 @@ final class Linear {
     Linear(final WorkerPool workers, final boolean split) {
         this.workers = workers;
         this.split = split;
+        oneRow = split ? null : BrainFloatProduct.open();
+    }
+
+    /** Frees what the products hold beside the workers. */
+    @Override
+    public void close() {
+        if (oneRow != null) {
+            oneRow.close();
+        }
     }
 
     /** Takes a stored matrix [out, in] over into an arena. */
@@ -43,13 +52,10 @@ final class Linear {
         final long columns = weight.shape().extent(0);
         final long inner = weight.shape().extent(1);
         final long rowBytes = inner * weight.dtype().bytes();
-        final ByteBuffer bytes = NativeCopies.direct(weight.bytes());
-        final long from = NativeCopies.addressOf(bytes);
         if (!split || weight.dtype() != DType.BF16) {
             final Storage storage = arena.storage(columns * rowBytes, true);
-            NativeCopies.copy(workers, from, storage.address(), columns * rowBytes);
+            NativeCopies.copy(workers, weight, storage.address());
             final int panel = weight.dtype() == DType.F8_E4M3 ? WIDENED_PANEL_COLUMNS : PANEL_COLUMNS;
-            NativeCopies.keepAlive(bytes);
             return new LinearWeight(weight.shape(), weight.dtype(), storage, false, panel, panel * rowBytes);
         }
         final long panelBytes = packedBytes(inner, Math.min(columns, PANEL_COLUMNS));
@@ -58,13 +64,13 @@ final class Linear {
         final Storage storage = arena.storage((panels - 1) * panelBytes + lastBytes, true);
         final LinearWeight prepared =
                 new LinearWeight(weight.shape(), DType.BF16, storage, true, PANEL_COLUMNS, panelBytes);
-        workers.run(panels, (worker, panel) -> {
-            final Repacking repacking = new Repacking(inner, prepared.columns(panel),
-                    Matrix.transposed(DType.BF16, inner));
-            worker.call(repacking, key -> key.prepare(worker))
-                    .run(worker, from + prepared.firstColumn(panel) * rowBytes, prepared.address(panel));
-        });
-        NativeCopies.keepAlive(bytes);
+        long first = 0;
+        for (final HostTensor part : weight.parts()) {
+            Require.that(first % PANEL_COLUMNS == 0, "a part of weight %s begins at row %s, which is no multiple of %s",
+                    weight, first, PANEL_COLUMNS);
+            pack(part, prepared, (int) (first / PANEL_COLUMNS));
+            first += part.shape().extent(0);
+        }
         return prepared;
     }
 
@@ -85,6 +91,9 @@ final class Linear {
             final Storage parts = arena.storage(2 * operands.rows * operands.inner * Short.BYTES, false);
             runSplit(operands, parts.address());
             arena.release(parts);
+        } else if (operands.rows == 1 && oneRow != null && oneRow.takes(weight)) {
+            oneRow.run(workers, arena, operands.x, weight, operands.result, (worker, first, end) ->
+                    finish(worker, operands, first * Float.BYTES, (int) (end - first)));
         } else {
             runStored(operands);
         }
@@ -99,6 +108,21 @@ final class Linear {
         splitBits(values, high, low, count);
         Address.shorts(upper, count).put(high, 0, count);
         Address.shorts(lower, count).put(low, 0, count);
+    }
+
+    private void pack(final HostTensor part, final LinearWeight prepared, final int firstPanel) {
+        final long inner = part.shape().extent(1);
+        final long rows = part.shape().extent(0);
+        final ByteBuffer bytes = NativeCopies.direct(part.bytes());
+        final long from = NativeCopies.addressOf(bytes);
+        workers.run((int) ((rows + PANEL_COLUMNS - 1) / PANEL_COLUMNS), (worker, item) -> {
+            final long first = (long) item * PANEL_COLUMNS;
+            final Repacking repacking = new Repacking(inner, Math.min(PANEL_COLUMNS, rows - first),
+                    Matrix.transposed(DType.BF16, inner));
+            worker.call(repacking, key -> key.prepare(worker)).run(worker, from + first * inner * Short.BYTES,
+                    prepared.address(firstPanel + item));
+        });
+        NativeCopies.keepAlive(bytes);
     }
 
     private void runSplit(final Operands operands, final long parts) {
@@ -139,30 +163,40 @@ final class Linear {
                     false, 1f);
             final long sums = worker.scratch(WEIGHT_SLOT, 2L * rows * width * Float.BYTES);
             worker.call(product, key -> key.prepare(worker)).run(worker, parts, tile.weights, sums);
-            final float[] bias = worker.floats(0, width);
-            Arrays.fill(bias, 0, width, 0f);
-            if (operands.bias != 0) {
-                Address.floats(operands.bias + tile.firstColumn * Float.BYTES, width).get(0, bias, 0, width);
-            }
             for (int row = 0; row < rows; row++) {
                 final long place = (row * operands.columns + tile.firstColumn) * Float.BYTES;
-                finish(worker, operands, sums + (long) row * width * Float.BYTES,
-                        sums + (long) (rows + row) * width * Float.BYTES, bias, place, width);
+                sum(worker, sums + (long) row * width * Float.BYTES, sums + (long) (rows + row) * width * Float.BYTES,
+                        operands.result + place, width);
+                finish(worker, operands, place, width);
             }
         });
     }
 
-    private static void finish(final Worker worker, final Operands operands, final long upper, final long lower,
-            final float[] bias, final long place, final int width) {
+    private static void sum(final Worker worker, final long upper, final long lower, final long result,
+            final int width) {
         final float[] row = worker.floats(1, width);
         final float[] other = worker.floats(2, width);
-        final FloatBuffer target = Address.floats(operands.result + place, width);
         Address.floats(upper, width).get(0, row, 0, width);
         Address.floats(lower, width).get(0, other, 0, width);
         for (int i = 0; i < width; i++) {
-            row[i] += other[i] + bias[i];
+            row[i] += other[i];
         }
-        target.put(0, row, 0, width);
+        Address.floats(result, width).put(0, row, 0, width);
+    }
+
+    /** Bias, activation and residual for a part of a row that holds the product. */
+    private static void finish(final Worker worker, final Operands operands, final long place, final int width) {
+        final float[] row = worker.floats(1, width);
+        final float[] other = worker.floats(2, width);
+        final FloatBuffer target = Address.floats(operands.result + place, width);
+        if (operands.bias != 0) {
+            target.get(0, row, 0, width);
+            Address.floats(operands.bias + place % (operands.columns * Float.BYTES), width).get(0, other, 0, width);
+            for (int i = 0; i < width; i++) {
+                row[i] += other[i];
+            }
+            target.put(0, row, 0, width);
+        }
         if (operands.activation != Activation.NONE) {
             Pointwise.run(worker, operands.activation, operands.result + place, 0, operands.result + place, width);
         }

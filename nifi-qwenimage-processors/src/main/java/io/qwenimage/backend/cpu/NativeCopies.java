@@ -2,6 +2,7 @@ package io.qwenimage.backend.cpu;
 
 import io.qwenimage.tensor.DType;
 import io.qwenimage.tensor.Float8;
+import io.qwenimage.tensor.HostTensor;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -37,6 +38,17 @@ final class NativeCopies {
     /** Keeps a buffer from being collected before this call. */
     static void keepAlive(final ByteBuffer buffer) {
         Reference.reachabilityFence(buffer);
+    }
+
+    /** Copies a tensor's elements as they are, by all workers. */
+    static void copy(final WorkerPool workers, final HostTensor tensor, final long to) {
+        long place = to;
+        for (final HostTensor part : tensor.parts()) {
+            final ByteBuffer bytes = direct(part.bytes());
+            copy(workers, addressOf(bytes), place, bytes.remaining());
+            place += bytes.remaining();
+            keepAlive(bytes);
+        }
     }
 
     /** Copies bytes, by all workers. */
