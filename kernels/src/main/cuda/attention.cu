@@ -16,7 +16,7 @@
 //
 //   q [rows, H, D], k and v [rows, H / group, D], strides in elements, D contiguous; out [rows, H D], row stride given
 //   T = BF16 or F16; D a multiple of 8, at most WIDTH; addresses and strides multiples of 16 bytes; scale > 0
-//   grid (tiles * sequences, H), tiles = ceil(longest query length / ROWS); block 128; dynamic shared bytes: below
+//   grid (ceil(longest query length / rows), H, sequences); block 128; dynamic shared bytes: below
 //
 //   entry                     WIDTH  rows  keys  shared   registers (sm_80)
 //   attention_64_*               64   128    64
@@ -60,7 +60,9 @@ struct Tiles {
     static constexpr int TILE_BYTES = KEYS * PITCH;
     static constexpr int RING = QUERIES_IN_REGISTERS ? 0 : QUERY_BYTES;
     static constexpr int LAST_STAGE = RING + (STAGES - 1) * TILE_BYTES;
-    static constexpr int SHARED_BYTES = RING + STAGES * TILE_BYTES;
+    /** First output row of the block and how many there are: kept here, the loop needs the registers. */
+    static constexpr int BOUNDS = RING + STAGES * TILE_BYTES;
+    static constexpr int SHARED_BYTES = BOUNDS + 8;
     static constexpr int COPY_ROWS = THREADS / CHUNKS;
     static_assert(WIDTH % 16 == 0 && KEYS % 16 == 0, "fragments are 16 wide");
     static_assert(!QUERIES_IN_REGISTERS || QUERY_BYTES <= TILE_BYTES, "queries arrive in the last stage");
@@ -86,17 +88,17 @@ struct Copier {
         return bytes == 0 ? 0 : chunk * 16;
     }
 
-    /** Starts the copies of rows `first` and on; rows past `last` repeat it: their scores are masked. */
+    /** Starts the copies of the rows from `source` on; rows past `last` repeat it: their scores are masked. */
     template <int ROWS>
     __device__ __forceinline__ void copy(const unsigned tile, const unsigned long long source,
-                                         const unsigned row_bytes, const int first, const int last) const {
+                                         const unsigned row_bytes, const int last) const {
         if (THREADS % Tile::CHUNKS != 0 && row >= Tile::COPY_ROWS) {
             return;
         }
 #pragma unroll
         for (int start = 0; start < ROWS; start += Tile::COPY_ROWS) {
             if (ROWS % Tile::COPY_ROWS == 0 || start + row < ROWS) {
-                const unsigned from = min(first + start + row, last);
+                const unsigned from = min(start + row, last);
                 copy_async_16(tile + Tile::offset(start + row, chunk), source + 1ull * from * row_bytes, bytes);
             }
         }
@@ -144,6 +146,26 @@ template <typename Tile>
 using Accumulator = float[Tile::ROW_TILES][Tile::WIDTH / 8][4];
 template <typename Tile>
 using QueryFragments = unsigned[Tile::ROW_TILES][Tile::WIDTH / 16][4];
+
+template <typename Tile>
+__device__ __forceinline__ void clear(Accumulator<Tile>& accumulator, RowState<Tile>& state) {
+    state.huge = false;
+#pragma unroll
+    for (int i = 0; i < Tile::ROW_TILES; ++i) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            state.anchor[i][half] = minus_infinity();
+            state.sum[i][half] = 0.0f;
+        }
+#pragma unroll
+        for (int n = 0; n < Tile::WIDTH / 8; ++n) {
+#pragma unroll
+            for (int e = 0; e < 4; ++e) {
+                accumulator[i][n][e] = 0.0f;
+            }
+        }
+    }
+}
 
 /** scores = queries keys^T for one tile of keys. */
 template <typename T, typename Tile>
@@ -324,8 +346,8 @@ __device__ __forceinline__ void multiply_values(const Scores<Tile>& scores, cons
 /** Divides by the sums and writes the warp's rows through shared memory, so that stores are whole rows. */
 template <typename T, typename Tile>
 __device__ __forceinline__ void write_rows(const Accumulator<Tile>& accumulator, const RowState<Tile>& state,
-                                           const unsigned staging, char* out, const long long row_bytes,
-                                           const int first, const int end, const int chunks) {
+                                           const unsigned staging, T* const out, const int out_row,
+                                           const int rows, const int chunks) {
     const int lane = threadIdx.x % WARP;
 #pragma unroll
     for (int i = 0; i < Tile::ROW_TILES; ++i) {
@@ -349,9 +371,9 @@ __device__ __forceinline__ void write_rows(const Accumulator<Tile>& accumulator,
     for (int piece = lane; piece < PIECES; piece += WARP) {
         const int row = piece / Tile::CHUNKS;
         const int chunk = piece % Tile::CHUNKS;
-        if (first + row < end && chunk < chunks) {
+        if (row < rows && chunk < chunks) {
             const uint4 value = shared_load_16_bytes(staging + Tile::offset(row, chunk));
-            *reinterpret_cast<uint4*>(out + (first + row) * row_bytes + chunk * 16) = value;
+            *reinterpret_cast<uint4*>(out + row * static_cast<long long>(out_row) + chunk * 8) = value;
         }
     }
 }
@@ -359,79 +381,65 @@ __device__ __forceinline__ void write_rows(const Accumulator<Tile>& accumulator,
 template <typename T, typename Tile>
 __device__ __forceinline__ void attention(const T* const q, const T* const k, const T* const v, T* const out,
                                           const int* const query_offsets, const int* const key_offsets,
-                                          const int queries, const int keys, const int tiles, const int group,
+                                          const int queries, const int keys, const int group,
                                           const int width, const int q_row, const int q_head, const int k_row,
                                           const int k_head, const int v_row, const int v_head, const int out_row,
                                           const float scale, const int causal) {
     extern __shared__ __align__(128) unsigned char shared_memory[];
     const unsigned shared = shared_address(shared_memory);
-    const int sequence = blockIdx.x / tiles;
+    const unsigned ring = shared + Tile::RING;
+    const int sequence = blockIdx.z;
     const int head = blockIdx.y;
     const int query_start = query_offsets == nullptr ? 0 : query_offsets[sequence];
     const int query_count = query_offsets == nullptr ? queries : query_offsets[sequence + 1] - query_start;
     const int key_start = key_offsets == nullptr ? 0 : key_offsets[sequence];
     const int key_count = key_offsets == nullptr ? keys : key_offsets[sequence + 1] - key_start;
     // The last tiles of causal attention have the most keys: they go first.
-    const int tile = causal ? tiles - 1 - blockIdx.x % tiles : blockIdx.x % tiles;
-    const int first_row = tile * Tile::ROWS;
+    const int first_row = Tile::ROWS * (causal ? gridDim.x - 1 - blockIdx.x : blockIdx.x);
     if (first_row >= query_count) {
         return;
     }
-    const int warp_row = first_row + threadIdx.x / WARP * Tile::WARP_ROWS;
-    // Row r sees keys before r + diagonal, or all: end_of_row(r) = min(r causal + diagonal, key_count).
-    const int diagonal = causal ? key_count - query_count + 1 : key_count;
+    volatile int* const bounds = reinterpret_cast<int*>(shared_memory + Tile::BOUNDS);
+    if (threadIdx.x == 0) {
+        bounds[0] = query_start + first_row;
+        bounds[1] = query_count - first_row;
+    }
+    const int warp = threadIdx.x / WARP;
+    const int warp_row = first_row + warp * Tile::WARP_ROWS;
     const int causal_step = causal ? 1 : 0;
-    const int last_row = min(first_row + Tile::ROWS, query_count) - 1;
-    const int key_end = min(last_row * causal_step + diagonal, key_count);
-    const int key_tiles = key_end <= 0 ? 0 : (key_end + Tile::KEYS - 1) / Tile::KEYS;
-    const int unmasked_end = min(warp_row * causal_step + diagonal, key_count);
-    const int warp_end = min((warp_row + Tile::WARP_ROWS - 1) * causal_step + diagonal, key_count);
 
+    const unsigned row_bytes_k = 2u * k_row;
+    const unsigned row_bytes_v = 2u * v_row;
     const Copier<Tile> copier(width);
-    const unsigned q_row_bytes = 2u * q_row;
-    const unsigned k_row_bytes = 2u * k_row;
-    const unsigned v_row_bytes = 2u * v_row;
-    const long long out_row_bytes = 2ll * out_row;
-    const unsigned long long q_source = global_address(q) + query_start * (2ll * q_row)
-                                 + head * (2ll * q_head) + copier.column();
-    const unsigned long long k_source = global_address(k) + key_start * (2ll * k_row)
-                                 + head / group * (2ll * k_head) + copier.column();
-    const unsigned long long v_source = global_address(v) + key_start * (2ll * v_row)
-                                 + head / group * (2ll * v_head) + copier.column();
-    const int last_key = key_count - 1;
-    const unsigned ring = shared + Tile::RING;
+    const unsigned long long q_source = global_address(q) + (query_start + first_row) * (2ll * q_row)
+                                        + head * (2ll * q_head) + copier.column();
+    unsigned long long k_source = global_address(k) + key_start * (2ll * k_row) + head / group * (2ll * k_head)
+                                  + copier.column();
+    unsigned long long v_source = global_address(v) + key_start * (2ll * v_row) + head / group * (2ll * v_head)
+                                  + copier.column();
 
     QueryFragments<Tile> kept;
     Accumulator<Tile> accumulator;
     RowState<Tile> state;
-    state.huge = false;
-#pragma unroll
-    for (int i = 0; i < Tile::ROW_TILES; ++i) {
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            state.anchor[i][half] = minus_infinity();
-            state.sum[i][half] = 0.0f;
-        }
-#pragma unroll
-        for (int n = 0; n < Tile::WIDTH / 8; ++n) {
-#pragma unroll
-            for (int e = 0; e < 4; ++e) {
-                accumulator[i][n][e] = 0.0f;
-            }
-        }
-    }
+    clear<Tile>(accumulator, state);
     const float headroom = fminf(HEADROOM / scale, 1e30f);
 
-    if (key_tiles > 0) {
+    // Keys from the current tile's first: all of them, and those that the warp's first row sees.
+    int left = key_count;
+    int visible = causal ? warp_row + key_count - query_count + 1 : key_count;
+    const int last_row = min(first_row + Tile::ROWS, query_count) - 1;
+    const int block_visible = causal ? min(last_row + key_count - query_count + 1, key_count) : key_count;
+    int tiles_left = block_visible <= 0 ? 0 : (block_visible + Tile::KEYS - 1) / Tile::KEYS;
+    if (tiles_left > 0) {
         const unsigned query_tile = Tile::QUERIES_IN_REGISTERS ? shared + Tile::LAST_STAGE : shared;
-        copier.template copy<Tile::ROWS>(query_tile, q_source, q_row_bytes, first_row, query_count - 1);
+        copier.template copy<Tile::ROWS>(query_tile, q_source, 2u * q_row, query_count - 1 - first_row);
         copy_async_commit();
-        copier.template copy<Tile::KEYS>(ring, k_source, k_row_bytes, 0, last_key);
+        copier.template copy<Tile::KEYS>(ring, k_source, row_bytes_k, left - 1);
         copy_async_commit();
-        copier.template copy<Tile::KEYS>(ring + Tile::TILE_BYTES, v_source, v_row_bytes, 0, last_key);
+        copier.template copy<Tile::KEYS>(ring + Tile::TILE_BYTES, v_source, row_bytes_v, left - 1);
         copy_async_commit();
         const Fragments<Tile> warp_queries =
-            Fragments<Tile>::rows_first(query_tile + threadIdx.x / WARP * Tile::WARP_ROWS * Tile::PITCH);
+            Fragments<Tile>::rows_first(query_tile + warp * Tile::WARP_ROWS * Tile::PITCH);
         if (Tile::QUERIES_IN_REGISTERS) {
             copy_async_wait<2>();
             __syncthreads();
@@ -443,31 +451,31 @@ __device__ __forceinline__ void attention(const T* const q, const T* const k, co
                 }
             }
         }
-        unsigned key_stage = ring;
-        unsigned value_stage = ring + Tile::TILE_BYTES;
-        unsigned free_stage = ring + 2 * Tile::TILE_BYTES;
-        for (int key_tile = 0; key_tile < key_tiles; ++key_tile) {
-            const int first_key = key_tile * Tile::KEYS;
-            const bool more = key_tile + 1 < key_tiles;
-            const bool active = first_key < warp_end;
+        unsigned key_slot = ring;
+        do {
+            --tiles_left;
+            const unsigned value_slot = key_slot == shared + Tile::LAST_STAGE ? ring : key_slot + Tile::TILE_BYTES;
+            const unsigned next_slot = key_slot == ring ? shared + Tile::LAST_STAGE : key_slot - Tile::TILE_BYTES;
+            const bool active = min(visible + causal_step * (Tile::WARP_ROWS - 1), left) > 0;
             Scores<Tile> scores;
             copy_async_wait<1>();
             __syncthreads();
-            if (more) {
-                copier.template copy<Tile::KEYS>(free_stage, k_source, k_row_bytes, first_key + Tile::KEYS, last_key);
+            if (tiles_left > 0) {
+                k_source += 1ull * Tile::KEYS * row_bytes_k;
+                copier.template copy<Tile::KEYS>(next_slot, k_source, row_bytes_k, left - Tile::KEYS - 1);
             }
             copy_async_commit();
             if (active) {
-                multiply_keys<T, Tile>(scores, kept, warp_queries, Fragments<Tile>::columns_first(key_stage));
-                if (first_key + Tile::KEYS > unmasked_end) {
-                    mask<Tile>(scores, warp_row * causal_step + diagonal - first_key, causal_step,
-                               key_count - first_key);
+                multiply_keys<T, Tile>(scores, kept, warp_queries, Fragments<Tile>::columns_first(key_slot));
+                if (min(visible, left) < Tile::KEYS) {
+                    mask<Tile>(scores, visible, causal_step, left);
                 }
             }
             copy_async_wait<1>();
             __syncthreads();
-            if (more) {
-                copier.template copy<Tile::KEYS>(key_stage, v_source, v_row_bytes, first_key + Tile::KEYS, last_key);
+            if (tiles_left > 0) {
+                v_source += 1ull * Tile::KEYS * row_bytes_v;
+                copier.template copy<Tile::KEYS>(key_slot, v_source, row_bytes_v, left - Tile::KEYS - 1);
             }
             copy_async_commit();
             if (active) {
@@ -475,30 +483,29 @@ __device__ __forceinline__ void attention(const T* const q, const T* const k, co
                 follow_maximum<Tile>(scores, state, accumulator, scale, headroom);
                 scores_to_exponents<Tile>(scores, state, shift, scale);
                 multiply_values<T, Tile>(scores, shift, state, accumulator, scale,
-                                         Fragments<Tile>::rows_first(value_stage));
+                                         Fragments<Tile>::rows_first(value_slot));
             }
-            const unsigned freed = value_stage;
-            value_stage = key_stage;
-            key_stage = free_stage;
-            free_stage = freed;
-        }
+            left -= Tile::KEYS;
+            visible -= Tile::KEYS;
+            key_slot = next_slot;
+        } while (tiles_left > 0);
     }
-    if (Tile::QUERIES_IN_REGISTERS) {
-        __syncthreads();
-    }
+    __syncthreads();
+    const int out_first = bounds[0] + threadIdx.x / WARP * Tile::WARP_ROWS;
+    const int out_count = bounds[1] - threadIdx.x / WARP * Tile::WARP_ROWS;
     write_rows<T, Tile>(accumulator, state, shared + threadIdx.x / WARP * Tile::WARP_ROWS * Tile::PITCH,
-                        reinterpret_cast<char*>(out) + query_start * out_row_bytes + head * (2ll * width),
-                        out_row_bytes, warp_row, query_count, width / 8);
+                        out + out_first * static_cast<long long>(out_row) + blockIdx.y * width, out_row, out_count,
+                        width / 8);
 }
 
 #define ATTENTION_ENTRY(NAME, TYPE, WIDTH, KEYS, ROW_TILES, BLOCKS)                                                            \
     extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) NAME(                                                     \
         const TYPE* __restrict__ q, const TYPE* __restrict__ k, const TYPE* __restrict__ v, TYPE* __restrict__ out,    \
         const int* __restrict__ query_offsets, const int* __restrict__ key_offsets, const int queries, const int keys, \
-        const int tiles, const int group, const int width, const int q_row, const int q_head, const int k_row,         \
+        const int group, const int width, const int q_row, const int q_head, const int k_row,                          \
         const int k_head, const int v_row, const int v_head, const int out_row, const float scale,                     \
         const int causal) {                                                                                            \
-        attention<TYPE, Tiles<WIDTH, KEYS, ROW_TILES>>(q, k, v, out, query_offsets, key_offsets, queries, keys, tiles, \
+        attention<TYPE, Tiles<WIDTH, KEYS, ROW_TILES>>(q, k, v, out, query_offsets, key_offsets, queries, keys,        \
                                                        group, width, q_row, q_head, k_row, k_head, v_row, v_head,      \
                                                        out_row, scale, causal);                                        \
     }
