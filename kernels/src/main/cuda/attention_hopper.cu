@@ -49,6 +49,10 @@
 #ifndef ATTENTION_TURNS
 #define ATTENTION_TURNS 1
 #endif
+// Whether the queries are kept in registers.
+#ifndef ATTENTION_QUERY_REGISTERS
+#define ATTENTION_QUERY_REGISTERS 0
+#endif
 // The output is rescaled only when a maximum grows by more than this power of two; 0: at each block.
 #ifndef ATTENTION_RESCALE_THRESHOLD
 #define ATTENTION_RESCALE_THRESHOLD 8
@@ -68,6 +72,7 @@ constexpr int CLUSTER = ATTENTION_CLUSTER;
 constexpr int KEY_ROWS = ATTENTION_KEY_ROWS;
 constexpr int STAGES = ATTENTION_STAGES;
 constexpr bool OVERLAP = ATTENTION_OVERLAP != 0;
+constexpr bool QUERY_REGISTERS = ATTENTION_QUERY_REGISTERS != 0;
 constexpr bool TURNS = ATTENTION_TURNS != 0;
 constexpr float RESCALE_THRESHOLD = ATTENTION_RESCALE_THRESHOLD;
 constexpr int THREADS = WARPGROUP * (1 + CONSUMERS);
@@ -85,6 +90,7 @@ constexpr int TILE_PANEL_BYTES = KEY_ROWS * PANEL * ELEMENT_BYTES;
 constexpr int SCORES = KEY_ROWS / 2;         // per thread of a 64 x KEY_ROWS product
 constexpr int OUTPUTS = HEAD / 2;            // per thread of a 64 x HEAD product
 constexpr int PROBABILITIES = KEY_ROWS / 4;  // pairs per thread
+constexpr int QUERIES = HEAD / 4;            // pairs per thread
 
 #define MINUS_INFINITY __int_as_float(static_cast<int>(0xFF800000))
 constexpr int TURN_BARRIER = 1;  // hardware barriers TURN_BARRIER + consumer
@@ -197,17 +203,40 @@ __device__ __forceinline__ void produce(Shared& shared, const TensorMap& query_m
 
 // ---- the consumers -------------------------------------------------------------------------------------------------
 
+/** A warpgroup's 64 rows of queries: where they lie, and copies in registers if they are kept there. */
+struct Queries {
+    uint32_t address;
+    uint32_t pairs[QUERY_REGISTERS ? QUERIES : 1];
+
+    /** Copies this warp's 16 rows. */
+    __device__ __forceinline__ void load() {
+        const uint32_t row = threadIdx.x / WARP % WARPS_PER_WARPGROUP * 16 + threadIdx.x % 16;
+        const uint32_t half = threadIdx.x % WARP / 16;
+#pragma unroll
+        for (int k = 0; k < HEAD; k += K_STEP) {
+            const uint32_t piece = k % PANEL / 8 + half;  // of 16 bytes; swizzled by the row
+            load_matrices(pairs + k / 4, address + k / PANEL * QUERY_PANEL_BYTES + row * 128 + (piece ^ row % 8) * 16);
+        }
+    }
+};
+
 /** Starts scores = q k^T: 64 rows of queries by KEY_ROWS keys. */
 template <class Element>
-__device__ __forceinline__ void multiply_query_key(float (&scores)[SCORES], const uint32_t query, const uint32_t key) {
-    const uint64_t a = operand(query, 0);
+__device__ __forceinline__ void multiply_query_key(float (&scores)[SCORES], const Queries& queries,
+                                                   const uint32_t key) {
+    const uint64_t a = operand(queries.address, 0);
     const uint64_t b = operand(key, 0);
 #pragma unroll
     for (int k = 0; k < HEAD; k += K_STEP) {
         const int panel = k / PANEL;
         const int offset = k % PANEL * ELEMENT_BYTES;
-        Product<Element, KEY_ROWS>::from_shared(scores, a + (panel * QUERY_PANEL_BYTES + offset >> 4),
-                                                b + (panel * TILE_PANEL_BYTES + offset >> 4), k != 0);
+        const uint64_t b_step = b + (panel * TILE_PANEL_BYTES + offset >> 4);
+        if constexpr (QUERY_REGISTERS) {
+            Product<Element, KEY_ROWS>::template from_registers<false>(scores, queries.pairs + k / 4, b_step, k != 0);
+        } else {
+            Product<Element, KEY_ROWS>::from_shared(scores, a + (panel * QUERY_PANEL_BYTES + offset >> 4), b_step,
+                                                    k != 0);
+        }
     }
     wgmma_commit();
 }
@@ -220,8 +249,8 @@ __device__ __forceinline__ void multiply_probability_value(float (&output)[OUTPU
     const uint64_t b = operand(value, TILE_PANEL_BYTES);
 #pragma unroll
     for (int k = 0; k < KEY_ROWS; k += K_STEP) {
-        Product<Element, HEAD>::from_registers(output, probabilities + k / 4,
-                                               b + (k * PANEL * ELEMENT_BYTES >> 4));
+        Product<Element, HEAD>::template from_registers<true>(output, probabilities + k / 4,
+                                                              b + (k * PANEL * ELEMENT_BYTES >> 4), 1);
     }
     wgmma_commit();
 }
@@ -300,7 +329,7 @@ struct Consumer {
     Shared& shared;
     uint32_t index;   // which consumer of this block
     int row;          // this thread's first of the item; the other is eight below
-    uint32_t query;   // its rows of the query tile
+    Queries queries;
     float scale_log2;
     Ring keys, values;
     Softmax softmax;
@@ -328,7 +357,7 @@ struct Consumer {
         keys.advance();
     }
 
-    /** After the item's last scores. */
+    /** After the queries' last use in shared memory. */
     __device__ __forceinline__ void release_query() const {
         if (threadIdx.x % WARP == 0) {
             barrier_arrive(shared_address(&shared.query_empty));
@@ -370,7 +399,7 @@ __device__ __forceinline__ void step_overlapped(Consumer& consumer, float (&outp
     consumer.await_key();
     consumer.await_turn();
     wgmma_fence();
-    multiply_query_key<Element>(scores, consumer.query, consumer.key());
+    multiply_query_key<Element>(scores, consumer.queries, consumer.key());
     consumer.await_value();
     multiply_probability_value<Element>(output, probabilities, consumer.value());
     consumer.pass_turn();
@@ -396,7 +425,7 @@ __device__ __forceinline__ void step_in_order(Consumer& consumer, float (&output
     uint32_t probabilities[PROBABILITIES];
     consumer.await_key();
     wgmma_fence();
-    multiply_query_key<Element>(scores, consumer.query, consumer.key());
+    multiply_query_key<Element>(scores, consumer.queries, consumer.key());
     consumer.pass_turn();
     wgmma_wait<0>();
     hold(scores);
@@ -433,7 +462,7 @@ __device__ __forceinline__ void attend(Consumer& consumer, float (&output)[OUTPU
             float scores[SCORES];
             consumer.await_key();
             wgmma_fence();
-            multiply_query_key<Element>(scores, consumer.query, consumer.key());
+            multiply_query_key<Element>(scores, consumer.queries, consumer.key());
             wgmma_wait<0>();
             hold(scores);
             consumer.release_key();
@@ -448,7 +477,9 @@ __device__ __forceinline__ void attend(Consumer& consumer, float (&output)[OUTPU
         for (; block >= first_block; block--) {
             step_overlapped<Element, false>(consumer, output, probabilities, limits, 0);
         }
-        consumer.release_query();
+        if constexpr (!QUERY_REGISTERS) {
+            consumer.release_query();
+        }
         consumer.await_value();
         wgmma_fence();
         multiply_probability_value<Element>(output, probabilities, consumer.value());
@@ -464,7 +495,9 @@ __device__ __forceinline__ void attend(Consumer& consumer, float (&output)[OUTPU
             step_in_order<Element, false>(consumer, output, limits, 0);
         }
         consumer.pass_turn();
-        consumer.release_query();
+        if constexpr (!QUERY_REGISTERS) {
+            consumer.release_query();
+        }
     }
 }
 
@@ -600,7 +633,8 @@ __device__ __forceinline__ void consume(Shared& shared, const uint32_t index, co
     const uint32_t part = blockIdx.x % CLUSTER * CONSUMERS + index;
     const int row = part * ROWS_PER_CONSUMER + threadIdx.x / WARP % WARPS_PER_WARPGROUP * 16 + lane / 4;
     Consumer consumer = {shared, index, row,
-                         shared_address(shared.query) + index * ROWS_PER_CONSUMER * PANEL * ELEMENT_BYTES, scale_log2};
+                         {shared_address(shared.query) + index * ROWS_PER_CONSUMER * PANEL * ELEMENT_BYTES},
+                         scale_log2};
     if (TURNS && index == CONSUMERS - 1) {
         consumer.pass_turn();  // the first turn is consumer 0's
     }
@@ -613,9 +647,14 @@ __device__ __forceinline__ void consume(Shared& shared, const uint32_t index, co
         consumer.softmax = {{MINUS_INFINITY, MINUS_INFINITY}, {0, 0}, {1, 1}, false};
         barrier_wait(query_full, count & 1);
         const WorkItem& item = shared.item[count & 1];
+        if constexpr (QUERY_REGISTERS) {
+            consumer.queries.load();
+            __syncwarp();
+            consumer.release_query();
+        }
         if (item.first_block < item.end_block) {
             attend<Element>(consumer, output, item);
-        } else {
+        } else if (!QUERY_REGISTERS) {
             consumer.release_query();
         }
         float sums[2];

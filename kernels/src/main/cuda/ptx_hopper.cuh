@@ -71,6 +71,16 @@ __device__ __forceinline__ void named_barrier_arrive(const uint32_t barrier, con
     asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
 }
 
+// ---- matrices from shared memory -----------------------------------------------------------------------------------
+
+/** Four 8 x 8 matrices of 16-bit elements, as the A operand of a product; lane i names row i % 8 of matrix i / 8. */
+__device__ __forceinline__ void load_matrices(uint32_t* registers, const uint32_t address) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(registers[0]), "=r"(registers[1]), "=r"(registers[2]), "=r"(registers[3])
+                 : "r"(address)
+                 : "memory");
+}
+
 // ---- bulk tensor copies --------------------------------------------------------------------------------------------
 
 __device__ __forceinline__ void prefetch_tensor_map(const TensorMap& map) {
@@ -196,8 +206,8 @@ struct Product;
 #define WGMMA_REGISTERS_80(d) WGMMA_REGISTERS_72(d), WGMMA_REGISTERS_8(d, 72)
 #define WGMMA_REGISTERS_88(d) WGMMA_REGISTERS_80(d), WGMMA_REGISTERS_8(d, 80)
 
-// registers: accumulators per thread; n0..n5: names of the operands after them
-#define WGMMA_SHAPE(Element, type, columns, registers, n0, n1, n2, n3, n4, n5)                                         \
+// registers: accumulators per thread; n0..n6: names of the operands after them
+#define WGMMA_SHAPE(Element, type, columns, registers, n0, n1, n2, n3, n4, n5, n6)                                     \
     template <>                                                                                                        \
     struct Product<Element, columns> {                                                                                 \
         /* d = (accumulate ? d : 0) + a b, both K-major in shared memory */                                            \
@@ -210,27 +220,28 @@ struct Product;
                 : WGMMA_REGISTERS_##registers(d)                                                                       \
                 : "l"(a), "l"(b), "r"(accumulate));                                                                    \
         }                                                                                                              \
-        /* d += a b, a in registers, b MN-major in shared memory */                                                    \
+        /* d = (accumulate ? d : 0) + a b, a in registers, b in shared memory, MN-major or K-major */                  \
+        template <bool MnMajor>                                                                                        \
         static __device__ __forceinline__ void from_registers(float (&d)[registers], const uint32_t* a,                \
-                                                              const uint64_t b) {                                      \
+                                                              const uint64_t b, const int accumulate) {                \
             asm volatile(                                                                                              \
-                "{\n.reg .pred p;\nsetp.eq.u32 p, 0, 0;\n"                                                             \
+                "{\n.reg .pred p;\nsetp.ne.b32 p, " n5 ", 0;\n"                                                        \
                 "wgmma.mma_async.sync.aligned.m64n" #columns "k16.f32." type "." type " {" WGMMA_NAMES_##registers     \
-                "}, {" n0 ", " n1 ", " n2 ", " n3 "}, " n4 ", p, 1, 1, 1;\n}"                                          \
+                "}, {" n0 ", " n1 ", " n2 ", " n3 "}, " n4 ", p, 1, 1, " n6 ";\n}"                                     \
                 : WGMMA_REGISTERS_##registers(d)                                                                       \
-                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));                                                 \
+                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate), "n"(MnMajor ? 1 : 0));          \
         }                                                                                                              \
     };
 
-WGMMA_SHAPE(bf16, "bf16", 96, 48, "%48", "%49", "%50", "%51", "%52", "%53")
-WGMMA_SHAPE(f16, "f16", 96, 48, "%48", "%49", "%50", "%51", "%52", "%53")
-WGMMA_SHAPE(bf16, "bf16", 128, 64, "%64", "%65", "%66", "%67", "%68", "%69")
-WGMMA_SHAPE(f16, "f16", 128, 64, "%64", "%65", "%66", "%67", "%68", "%69")
-WGMMA_SHAPE(bf16, "bf16", 144, 72, "%72", "%73", "%74", "%75", "%76", "%77")
-WGMMA_SHAPE(f16, "f16", 144, 72, "%72", "%73", "%74", "%75", "%76", "%77")
-WGMMA_SHAPE(bf16, "bf16", 160, 80, "%80", "%81", "%82", "%83", "%84", "%85")
-WGMMA_SHAPE(f16, "f16", 160, 80, "%80", "%81", "%82", "%83", "%84", "%85")
-WGMMA_SHAPE(bf16, "bf16", 176, 88, "%88", "%89", "%90", "%91", "%92", "%93")
-WGMMA_SHAPE(f16, "f16", 176, 88, "%88", "%89", "%90", "%91", "%92", "%93")
+WGMMA_SHAPE(bf16, "bf16", 96, 48, "%48", "%49", "%50", "%51", "%52", "%53", "%54")
+WGMMA_SHAPE(f16, "f16", 96, 48, "%48", "%49", "%50", "%51", "%52", "%53", "%54")
+WGMMA_SHAPE(bf16, "bf16", 128, 64, "%64", "%65", "%66", "%67", "%68", "%69", "%70")
+WGMMA_SHAPE(f16, "f16", 128, 64, "%64", "%65", "%66", "%67", "%68", "%69", "%70")
+WGMMA_SHAPE(bf16, "bf16", 144, 72, "%72", "%73", "%74", "%75", "%76", "%77", "%78")
+WGMMA_SHAPE(f16, "f16", 144, 72, "%72", "%73", "%74", "%75", "%76", "%77", "%78")
+WGMMA_SHAPE(bf16, "bf16", 160, 80, "%80", "%81", "%82", "%83", "%84", "%85", "%86")
+WGMMA_SHAPE(f16, "f16", 160, 80, "%80", "%81", "%82", "%83", "%84", "%85", "%86")
+WGMMA_SHAPE(bf16, "bf16", 176, 88, "%88", "%89", "%90", "%91", "%92", "%93", "%94")
+WGMMA_SHAPE(f16, "f16", 176, 88, "%88", "%89", "%90", "%91", "%92", "%93", "%94")
 
 }  // namespace hopper

@@ -25,28 +25,35 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 HEAD = 128
-# name: consumers, key rows, stages, overlap, turns, threshold, cluster
+# The macros at the kernel's top; a variant names those that differ.
+DEFAULTS = dict(CONSUMERS=2, KEY_ROWS=128, STAGES=2, CLUSTER=1, OVERLAP=1, QUERY_REGISTERS=0, TURNS=1,
+                RESCALE_THRESHOLD=8)
 VARIANTS = {
-    "c2k128s2": (2, 128, 2, 1, 1, 8, 1),
-    "c2k176s2": (2, 176, 2, 1, 1, 8, 1),
-    "c2k160s2": (2, 160, 2, 1, 1, 8, 1),
-    "c2k144s2": (2, 144, 2, 1, 1, 8, 1),
-    "c2k128s2-cluster": (2, 128, 2, 1, 1, 8, 2),
-    "c2k176s2-cluster": (2, 176, 2, 1, 1, 8, 2),
-    "c2k128s3": (2, 128, 3, 1, 1, 8, 1),
-    "c3k128s2-inorder": (3, 128, 2, 0, 0, 8, 1),
-    "c3k128s2-inorder-turns": (3, 128, 2, 0, 1, 8, 1),
-    "c2k128s2-inorder": (2, 128, 2, 0, 1, 8, 1),
-    "c2k128s2-noturns": (2, 128, 2, 1, 0, 8, 1),
-    "c2k128s2-always": (2, 128, 2, 1, 1, 0, 1),
-    "c2k176s2-noturns": (2, 176, 2, 1, 0, 8, 1),
-    "c2k176s2-always": (2, 176, 2, 1, 1, 0, 1),
+    "k128": {},
+    "k128-qreg": dict(QUERY_REGISTERS=1),
+    "k128-cluster": dict(CLUSTER=2),
+    "k128-qreg-cluster": dict(QUERY_REGISTERS=1, CLUSTER=2),
+    "k176": dict(KEY_ROWS=176),
+    "k176-cluster": dict(KEY_ROWS=176, CLUSTER=2),
+    "k160": dict(KEY_ROWS=160),
+    "k144-qreg": dict(KEY_ROWS=144, QUERY_REGISTERS=1),
+    "k128-3stages": dict(STAGES=3),
+    "k128-noturns": dict(TURNS=0),
+    "k128-always": dict(RESCALE_THRESHOLD=0),
+    "k128-inorder": dict(OVERLAP=0),
+    "c3-k128-inorder": dict(CONSUMERS=3, OVERLAP=0, TURNS=0),
+    "c3-k128-inorder-turns": dict(CONSUMERS=3, OVERLAP=0),
+    "k176-noturns": dict(KEY_ROWS=176, TURNS=0),
+    "k128-qreg-noturns": dict(QUERY_REGISTERS=1, TURNS=0),
 }
-MACROS = ("CONSUMERS", "KEY_ROWS", "STAGES", "OVERLAP", "TURNS", "RESCALE_THRESHOLD", "CLUSTER")
+
+
+def settings(variant):
+    return dict(DEFAULTS, **VARIANTS[variant])
 
 
 def defines(variant):
-    return ["-DATTENTION_%s=%d" % pair for pair in zip(MACROS, VARIANTS[variant])]
+    return ["-DATTENTION_%s=%d" % pair for pair in settings(variant).items()]
 
 
 # ---- the schedule, as AttentionSchedule.java makes it ---------------------------------------------------------------
@@ -175,8 +182,8 @@ class Driver:
 
 class Kernel:
     def __init__(self, driver, cubin, variant):
-        consumers, key_rows, stages = VARIANTS[variant][:3]
-        cluster = VARIANTS[variant][6]
+        consumers, key_rows, stages, cluster = (settings(variant)[n] for n in (
+            "CONSUMERS", "KEY_ROWS", "STAGES", "CLUSTER"))
         self.driver, self.cluster = driver, cluster
         self.query_box, self.key_tile = 64 * consumers, key_rows
         self.query_tile = self.query_box * cluster
