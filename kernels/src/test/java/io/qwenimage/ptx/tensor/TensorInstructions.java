@@ -8,5 +8,11 @@ public final class TensorInstructions {
     }
 
     public static void register(final InstructionRegistry registry) {
+        MbarrierInstructions.register(registry);
+        BulkInstructions.register(registry);
+        TensorCopyInstructions.register(registry);
+        TensorMapInstructions.register(registry);
+        WarpgroupInstructions.register(registry);
+        ProxyInstructions.register(registry);
     }
 }
