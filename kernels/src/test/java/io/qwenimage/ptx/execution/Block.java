@@ -4,6 +4,7 @@ import io.qwenimage.ptx.counting.CounterSheet;
 import io.qwenimage.ptx.inspection.RaceDetector;
 import io.qwenimage.ptx.memory.AddressMap;
 import io.qwenimage.ptx.memory.MemoryRegion;
+import io.qwenimage.ptx.tensor.AsynchronousUse;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -21,6 +22,7 @@ public final class Block {
     private final BlockBarrier[] barriers = new BlockBarrier[BARRIERS];
     private final Attachments attachments = new Attachments();
     private final List<Warp> warps;
+    private AsynchronousUse asynchronousUse;
 
     Block(final ClusterRun cluster, final int rank, final int[] index, final CounterSheet counters) {
         final Launch launch = cluster.launch();
@@ -68,6 +70,19 @@ public final class Block {
     /** Ranges of shared memory that unfinished copies will write. */
     public InFlightCopies inFlight() {
         return inFlight;
+    }
+
+    /** What of shared memory is in the hands of asynchronous operations; null as long as nothing was. */
+    public AsynchronousUse asynchronousUse() {
+        return asynchronousUse;
+    }
+
+    /** The same, made when there is none. */
+    public AsynchronousUse useAsynchronously() {
+        if (asynchronousUse == null) {
+            asynchronousUse = new AsynchronousUse(shared.size());
+        }
+        return asynchronousUse;
     }
 
     public BlockBarrier barrier(final int number) {

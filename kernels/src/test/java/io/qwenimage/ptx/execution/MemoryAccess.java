@@ -4,6 +4,7 @@ import io.qwenimage.ptx.inspection.FindingKind;
 import io.qwenimage.ptx.memory.AddressMap;
 import io.qwenimage.ptx.memory.MemoryRegion;
 import io.qwenimage.ptx.memory.Space;
+import io.qwenimage.ptx.tensor.AsynchronousUse;
 
 /**
  * One warp's way to memory: finds the region in which an access lies, inspects the access, and says where in the region
@@ -63,6 +64,9 @@ public final class MemoryAccess {
         if (region.isReadOnly()) {
             warp.report(FindingKind.READ_ONLY, lane, "writes " + width + " bytes at " + describe(address));
             return false;
+        }
+        if (sharedOwner != null) {
+            inspectAsynchronousUse(lane, width);
         }
         if (sharedOwner != null && sharedOwner.races() != null) {
             noteRace(sharedOwner.races().write(warp, lane, index, width, strong), lane);
@@ -175,6 +179,14 @@ public final class MemoryAccess {
             }
         }
         warp.report(FindingKind.UNINITIALISED_MEMORY, lane, "reads " + width + " bytes at " + describe(address));
+    }
+
+    private void inspectAsynchronousUse(final int lane, final int width) {
+        final AsynchronousUse use = sharedOwner.asynchronousUse();
+        final String fault = use == null ? null : use.faultOfWrite(index, width);
+        if (fault != null) {
+            warp.report(FindingKind.ASYNC_COPY_IN_FLIGHT, lane, fault);
+        }
     }
 
     private String describe(final long address) {

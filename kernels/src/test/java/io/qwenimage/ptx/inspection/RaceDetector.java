@@ -96,6 +96,22 @@ public final class RaceDetector {
         return race;
     }
 
+    /** Tells who wrote the first granule that the asynchronous proxy must not read yet, for want of a fence; or null. */
+    public String unfenced(final AccessOrder order, final int offset, final int bytes) {
+        final int end = (offset + bytes - 1) >> shift;
+        final int asynchronous = order.clock().participants() - 1;
+        for (int g = offset >> shift; g <= end; g++) {
+            if (writer[g] != NOBODY) {
+                final int participant = (writer[g] & ~STRONG) >> 5;
+                if (participant != asynchronous && writeTime[g] > order.clock().fencedTime(participant)) {
+                    return "reads byte " + (g << shift) + " of shared memory that " + describe(writer[g])
+                        + " wrote, with no fence.proxy.async in between";
+                }
+            }
+        }
+        return null;
+    }
+
     private void noteRead(final int granule, final int column, final int lane, final int time) {
         final int at = granule * columns + column;
         final long bit = 1L << column;

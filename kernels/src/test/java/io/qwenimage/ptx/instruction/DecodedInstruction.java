@@ -12,7 +12,8 @@ public final class DecodedInstruction {
     public final String text;
     public final String opcode;
     public final InstructionClass instructionClass;
-    public final Operation operation;
+    /** What it does; inspection may have it watched. */
+    public Operation operation;
     /** Whether the operation moves the program counter itself. */
     public final boolean control;
     /** Predicate slot of the guard, or -1. */

@@ -1,6 +1,7 @@
 package io.qwenimage.ptx.instruction;
 
 import io.qwenimage.ptx.execution.SpecialRegister;
+import io.qwenimage.ptx.tensor.WarpgroupInspection;
 import io.qwenimage.ptx.text.PtxFunction;
 import io.qwenimage.ptx.text.PtxModule;
 import io.qwenimage.ptx.text.PtxRegister;
@@ -33,9 +34,19 @@ final class FunctionDecoder {
             code[i] = instruction(statements.get(i), sources);
             all.add(code[i]);
         }
+        watchProducts(code, sources);
         final ControlFlow flow = ControlFlow.of(code, sources, function.entry());
         flow.setReconvergence();
         target.complete(code, new RegisterInspection(code, sources, flow).watch());
+    }
+
+    private static void watchProducts(final DecodedInstruction[] code, final List<InstructionSource> sources) {
+        final WarpgroupInspection products = new WarpgroupInspection();
+        sources.forEach(source -> products.note(source.opcode(), source.reads(), source.writes()));
+        for (int i = 0; i < code.length; i++) {
+            final InstructionSource source = sources.get(i);
+            code[i].operation = products.watch(source.opcode(), source.reads(), source.writes(), code[i].operation);
+        }
     }
 
     private DecodedInstruction instruction(final PtxStatement statement, final List<InstructionSource> sources) {

@@ -1,6 +1,5 @@
 package io.qwenimage.ptx.tensor;
 
-import io.qwenimage.ptx.execution.Block;
 import io.qwenimage.ptx.instruction.DecodedInstruction;
 
 /**
@@ -16,17 +15,13 @@ public final class AsynchronousUse {
     private final DecodedInstruction[] user;
     private int uses;
 
-    private AsynchronousUse(final int bytes) {
+    /** Nothing of a memory of so many bytes is in use. */
+    public AsynchronousUse(final int bytes) {
         final int pieces = (bytes >> SHIFT) + 1;
         readers = new short[pieces];
         writers = new short[pieces];
         barriers = new boolean[pieces];
         user = new DecodedInstruction[pieces];
-    }
-
-    /** What is known of the block, made when it is first asked for. */
-    public static AsynchronousUse of(final Block block) {
-        return block.attachments().get(AsynchronousUse.class, () -> new AsynchronousUse(block.shared().size()));
     }
 
     /** An asynchronous operation is going to read, or has read. */

@@ -32,7 +32,7 @@ final class BulkStore implements AsynchronousOperation {
         this.block = block;
         this.segments = segments;
         this.reduction = reduction;
-        final AsynchronousUse use = AsynchronousUse.of(block);
+        final AsynchronousUse use = block.useAsynchronously();
         int from = Integer.MAX_VALUE;
         int to = 0;
         boolean clean = true;
@@ -66,7 +66,7 @@ final class BulkStore implements AsynchronousOperation {
                 "the block has ended before this copy has read its shared memory", at);
         }
         content = Arrays.copyOfRange(block.shared().bytes(), first, end);
-        final AsynchronousUse use = AsynchronousUse.of(block);
+        final AsynchronousUse use = block.useAsynchronously();
         for (int i = 0; i < segments.count(); i++) {
             if (segments.global(i) != Segments.OUTSIDE) {
                 use.read(segments.shared(i), segments.length(i), false, at);

@@ -32,14 +32,14 @@ final class MbarrierUnit {
             warp.report(FindingKind.BARRIER, lane, breach.getMessage());
             return;
         }
-        AsynchronousUse.of(block).barrier(offset, true, warp.instruction());
+        block.useAsynchronously().barrier(offset, true, warp.instruction());
         block.shared().putLong(offset, 0);
     }
 
     void invalidate(final Warp warp, final int lane, final int offset) {
         if (find(warp, lane, offset) != null) {
             live.remove(offset);
-            AsynchronousUse.of(block).barrier(offset, false, warp.instruction());
+            block.useAsynchronously().barrier(offset, false, warp.instruction());
             block.shared().poison(offset, Long.BYTES);
         }
     }

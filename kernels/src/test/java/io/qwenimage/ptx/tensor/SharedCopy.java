@@ -25,7 +25,7 @@ final class SharedCopy implements AsynchronousOperation {
         this.signal = signal;
         this.bytes = bytes;
         SharedPlace.inspectRead(issuer, lane, from.block(), from.offset(), bytes);
-        AsynchronousUse.of(from.block()).read(from.offset(), bytes, true, at);
+        from.block().useAsynchronously().read(from.offset(), bytes, true, at);
         to.beginWrite(issuer, lane, bytes, at);
         this.order = new AsynchronousOrder(issuer);
     }
@@ -39,7 +39,7 @@ final class SharedCopy implements AsynchronousOperation {
     public void land() {
         System.arraycopy(from.block().shared().bytes(), from.offset(), to.block().shared().bytes(), to.offset(), bytes);
         to.block().shared().markWritten(to.offset(), bytes);
-        AsynchronousUse.of(from.block()).read(from.offset(), bytes, false, at);
+        from.block().useAsynchronously().read(from.offset(), bytes, false, at);
         to.endWrite(order, bytes, at);
         final MbarrierUnit.Entry entry = MbarrierUnit.of(signal.block()).find(issuer, lane, signal.offset());
         if (entry != null) {

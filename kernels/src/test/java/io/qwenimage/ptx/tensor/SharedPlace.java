@@ -51,7 +51,7 @@ record SharedPlace(Block block, int offset) {
 
     /** Inspects a range that an asynchronous operation is going to read; false after a finding. */
     static boolean inspectRead(final Warp warp, final int lane, final Block block, final int offset, final int bytes) {
-        final String busy = AsynchronousUse.of(block).faultOfRead(offset, bytes);
+        final String busy = block.useAsynchronously().faultOfRead(offset, bytes);
         if (busy != null) {
             warp.report(FindingKind.ASYNC_COPY_IN_FLIGHT, lane, busy);
             return false;
@@ -85,7 +85,7 @@ record SharedPlace(Block block, int offset) {
 
     /** Inspects a range that an asynchronous operation is going to write, and takes it away from the threads. */
     void beginWrite(final Warp warp, final int lane, final int bytes, final DecodedInstruction by) {
-        final AsynchronousUse use = AsynchronousUse.of(block);
+        final AsynchronousUse use = block.useAsynchronously();
         final String busy = use.faultOfWrite(offset, bytes);
         if (busy != null) {
             warp.report(FindingKind.ASYNC_COPY_IN_FLIGHT, lane, busy);
@@ -101,7 +101,7 @@ record SharedPlace(Block block, int offset) {
 
     /** The range has its content: it belongs to those who wait for the operation. */
     void endWrite(final AccessOrder order, final int bytes, final DecodedInstruction by) {
-        AsynchronousUse.of(block).write(offset, bytes, false, by);
+        block.useAsynchronously().write(offset, bytes, false, by);
         if (block.races() != null) {
             block.races().write(order, 0, offset, bytes, false);
         }

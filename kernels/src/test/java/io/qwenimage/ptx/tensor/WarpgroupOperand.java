@@ -73,14 +73,14 @@ final class WarpgroupOperand {
         boolean clean = true;
         for (final int piece : pieces) {
             clean = clean && SharedPlace.inspectRead(warp, 0, block, piece, PIECE);
-            AsynchronousUse.of(block).read(piece, PIECE, true, warp.instruction());
+            block.useAsynchronously().read(piece, PIECE, true, warp.instruction());
         }
     }
 
     /** The product that read the matrix is over, and the warp knows it. */
     void end(final Warp warp) {
         for (final int piece : pieces) {
-            AsynchronousUse.of(block).read(piece, PIECE, false, null);
+            block.useAsynchronously().read(piece, PIECE, false, null);
             SharedPlace.noteRead(warp, 0, block, piece, PIECE);
         }
     }
