@@ -5,11 +5,13 @@ import io.qwenimage.kernels.driver.CudaStream;
 import io.qwenimage.kernels.driver.DeviceBuffer;
 import io.qwenimage.kernels.driver.ElementType;
 import io.qwenimage.kernels.driver.TensorView;
+import io.qwenimage.kernels.standin.PosedDevice;
 import io.qwenimage.kernels.standin.StandIn;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 
 /**
@@ -18,6 +20,7 @@ import java.util.Random;
  * reads.
  */
 public final class KernelDevice implements AutoCloseable {
+    static final long BUDGET_BYTES = 8L << 30;
     private static final int BFLOAT16_SHIFT = 16;
 
     private final CudaDevice device;
@@ -30,6 +33,23 @@ public final class KernelDevice implements AutoCloseable {
     KernelDevice(final CudaDevice device) {
         this.device = device;
         this.stream = device.openStream();
+    }
+
+    /** A device as the product opens it, with nearly all of its memory: launches do not wait. */
+    public static KernelDevice forBenchmark(final int ordinal) {
+        final long memory = CudaDevice.list().get(ordinal).memoryBytes();
+        return new KernelDevice(CudaDevice.open(ordinal, memory - memory / 10));
+    }
+
+    /**
+     * The stand-in, posing as a device of another compute capability or with other images: for tests that put faults into
+     * kernels and expect findings. Whoever calls it closes it.
+     *
+     * @param images content of compiled modules by file name, instead of those of the house: {@code norm.ptx}
+     */
+    public static KernelDevice posing(final int major, final int minor, final Map<String, byte[]> images) {
+        StandIn.install().setUp(major * 10L + minor, PosedDevice.of(major, minor));
+        return new KernelDevice(CudaDevice.openForDebugging(0, BUDGET_BYTES, images));
     }
 
     /** Whether tests run on the machine's GPU. */

@@ -19,7 +19,6 @@ import org.junit.platform.commons.support.AnnotationSupport;
 /** Opens a {@link KernelDevice} for every test that has one as its parameter, and judges it afterwards. */
 final class KernelDeviceExtension implements ParameterResolver, AfterEachCallback {
     private static final ExtensionContext.Namespace NAMESPACE = ExtensionContext.Namespace.create(KernelDeviceExtension.class);
-    private static final long BUDGET_BYTES = 8L << 30;
     private static final ComputeCapability DEFAULT = new ComputeCapability(8, 0);
 
     /** Keeps the context of a real device while all tests run, for opening one takes long. */
@@ -51,12 +50,12 @@ final class KernelDeviceExtension implements ParameterResolver, AfterEachCallbac
 
     @Override
     public Object resolveParameter(final ParameterContext parameter, final ExtensionContext context) {
-        final KernelDevice device = open(context, Map.of());
+        final KernelDevice device = open(context);
         context.getStore(NAMESPACE).put(KernelDevice.class, device);
         return device;
     }
 
-    private static KernelDevice open(final ExtensionContext context, final Map<String, byte[]> images) {
+    private static KernelDevice open(final ExtensionContext context) {
         final Optional<ComputeCapability> wanted = wanted(context);
         if (KernelDevice.isReal()) {
             final int ordinal = Integer.getInteger("qwenimage.gpu.ordinal", 0);
@@ -65,16 +64,11 @@ final class KernelDeviceExtension implements ParameterResolver, AfterEachCallbac
                     () -> "needs compute capability " + wanted.orElseThrow() + ", not " + properties.title());
             context.getRoot().getStore(NAMESPACE).computeIfAbsent(RealContext.class, key -> new RealContext(),
                     RealContext.class).keep(ordinal);
-            return new KernelDevice(CudaDevice.openForDebugging(ordinal, BUDGET_BYTES, images));
+            return new KernelDevice(CudaDevice.openForDebugging(ordinal, KernelDevice.BUDGET_BYTES, Map.of()));
         }
-        StandIn.install().setUp(context.getUniqueId().hashCode(), pose(wanted.orElse(DEFAULT)));
-        return new KernelDevice(CudaDevice.openForDebugging(0, BUDGET_BYTES, images));
-    }
-
-    private static PosedDevice pose(final ComputeCapability capability) {
-        final PosedDevice likely = capability.major() >= 9 ? PosedDevice.h100()
-                : capability.minor() > 0 ? PosedDevice.rtx4090() : PosedDevice.a100();
-        return likely.withCapability(capability.major(), capability.minor());
+        final ComputeCapability posed = wanted.orElse(DEFAULT);
+        StandIn.install().setUp(context.getUniqueId().hashCode(), PosedDevice.of(posed.major(), posed.minor()));
+        return new KernelDevice(CudaDevice.openForDebugging(0, KernelDevice.BUDGET_BYTES, Map.of()));
     }
 
     private static Optional<ComputeCapability> wanted(final ExtensionContext context) {

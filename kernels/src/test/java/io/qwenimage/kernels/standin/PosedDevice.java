@@ -35,6 +35,12 @@ public record PosedDevice(String name, UUID uuid, ComputeCapability capability, 
                 100 << 10, 72 << 20);
     }
 
+    /** A device of any compute capability, with the limits of a like one. */
+    public static PosedDevice of(final int major, final int minor) {
+        final PosedDevice like = major == 9 || major == 10 ? h100() : major == 8 && minor == 0 ? a100() : rtx4090();
+        return like.withCapability(major, minor);
+    }
+
     /** The same with another compute capability. */
     public PosedDevice withCapability(final int major, final int minor) {
         return new PosedDevice(name, uuid, new ComputeCapability(major, minor), memoryBytes, multiprocessors,
