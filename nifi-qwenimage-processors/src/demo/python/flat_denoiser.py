@@ -3,7 +3,6 @@ one product, so that it compiles well. `export` gives the weights their publishe
 
 import torch
 import torch.nn.functional as F
-from diffusers import QwenImageTransformer2DModel
 from torch import nn
 
 from attention import attend
@@ -12,7 +11,7 @@ CONFIG = {
     "patch_size": 2,
     "in_channels": 64,
     "out_channels": 16,
-    "num_layers": 5,
+    "num_layers": 6,
     "attention_head_dim": 32,
     "num_attention_heads": 4,
     "joint_attention_dim": 192,
@@ -95,8 +94,9 @@ class FlatDenoiser(nn.Module):
         img = self.img_in(x).float()
         txt = self.txt_in(F.rms_norm(text.float(), text.shape[-1:], self.txt_norm, 1e-6)).float()
         count = text.shape[1]
-        told = torch.arange(count)[None] < lengths[:, None]
-        mask = torch.cat([told, torch.ones(len(x), x.shape[1], dtype=torch.bool)], dim=1)[:, None, None]
+        told = torch.arange(count, device=x.device)[None] < lengths[:, None]
+        picture = torch.ones(len(x), x.shape[1], dtype=torch.bool, device=x.device)
+        mask = torch.cat([told, picture], dim=1)[:, None, None]
         for block in self.blocks:
             img, txt = block(img, txt, silu_temb, self.img_rope, self.txt_rope[:, :count], mask)
         scale, shift = self.norm_out(silu_temb).float().unsqueeze(1).chunk(2, dim=-1)
@@ -134,7 +134,9 @@ def unpack(tokens: torch.Tensor, grid: int = 8) -> torch.Tensor:
     return tokens.view(n, grid, grid, 16, 2, 2).permute(0, 3, 1, 4, 2, 5).reshape(n, 16, grid * 2, grid * 2)
 
 
-def export(flat: FlatDenoiser) -> QwenImageTransformer2DModel:
+def export(flat: FlatDenoiser) -> "QwenImageTransformer2DModel":  # noqa: F821
+    from diffusers import QwenImageTransformer2DModel  # not needed where one only trains
+
     real = QwenImageTransformer2DModel(**CONFIG)
     state = {}
 

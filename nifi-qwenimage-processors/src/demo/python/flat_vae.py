@@ -6,15 +6,14 @@ training needs two dimensions only, and `export` puts the learned taps where the
 
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKLQwenImage
 from torch import nn
 
 from attention import attend
 
 CONFIG = {
-    "base_dim": 8,
+    "base_dim": 16,
     "z_dim": 16,
-    "dim_mult": [1, 3, 6, 8],
+    "dim_mult": [1, 2, 3, 3],
     "num_res_blocks": 1,
     "attn_scales": [],
     "temperal_downsample": [False, True, True],
@@ -164,8 +163,10 @@ class FlatVae(nn.Module):
         return self.decoder(z)
 
 
-def export(flat: FlatVae, mean: list[float], std: list[float]) -> AutoencoderKLQwenImage:
+def export(flat: FlatVae, mean: list[float], std: list[float]) -> "AutoencoderKLQwenImage":  # noqa: F821
     """The real class with the same weights: last taps learned, the others zero. `mean` and `std` are of its latents."""
+    from diffusers import AutoencoderKLQwenImage  # not needed where one only trains
+
     z = flat.config["z_dim"]
     real = AutoencoderKLQwenImage(**flat.config, latents_mean=mean, latents_std=std)
     learned = {name: value.float() for name, value in flat.state_dict().items() if not name.startswith("normal.")}

@@ -1,4 +1,4 @@
-"""Trains the autoencoder on windows around the things of the world.
+"""Trains the autoencoder on pictures of the world, then encodes the scenes that the denoiser learns from.
 
 Latents get noise before they are decoded, of a strength drawn per picture: the decoder learns to draw clean edges from
 latents that are a little wrong, as a small denoiser's are, and the encoder learns to write so that this is possible.
@@ -13,93 +13,125 @@ import torch.nn.functional as F
 
 import checker
 import flat_vae
+import sentences
 import training
 import world
 
 STATE = training.ROOT / "vae.pt"
+LATENTS = training.ROOT / "latents.pt"
+NOISE = 0.5  # strongest noise on the latents while training
 
 
-def windows(generator: np.random.Generator, n: int, size: int) -> torch.Tensor:
-    """[n, 3, size, size]: most around a thing's edge, some anywhere, some in colours of no palette."""
-    scenes = world.sample(generator, n)
-    index = np.where(scenes.count == 2, generator.integers(2, size=n), 0)
-    middle = scenes.centre[np.arange(n), index] + generator.uniform(-24, 24, size=(n, 2))
-    corner = np.clip(np.round(middle - size / 2), 0, world.SIZE - size)
-    strange = generator.random(n) < 0.12
-    colour = np.where(strange[:, None, None], generator.integers(256, size=(n, 2, 3)), world.COLOUR_RGB[scenes.colour])
-    ground = np.where(strange[:, None], generator.integers(256, size=(n, 3)), world.GROUND_RGB[scenes.ground])
-    return world.render(scenes, colour, ground, corner, size)
+class Loss:
+    def __init__(self, model: flat_vae.FlatVae, scenes: world.Scenes, batch: int, device: torch.device) -> None:
+        self.model = model
+        self.scenes = world.tensors(scenes, device)
+        self.batch = batch
+        self.device = device
+        self.decoded = torch.compile(self.decoded_loss, dynamic=False)
+        self.draw = torch.compile(world.draw, dynamic=False)
+
+    def __call__(self) -> torch.Tensor:
+        n = self.batch
+        rows = torch.randint(len(self.scenes["count"]), (n,), device=self.device)
+        scene = {name: values[rows] for name, values in self.scenes.items()}
+        # Some in colours of no palette, so that colours are colours and not names.
+        strange = torch.rand(n, device=self.device) < 0.15
+        for name in ("colour_rgb", "ground_rgb"):
+            other = torch.rand_like(scene[name]) * 255
+            where = strange.view(-1, *[1] * (other.ndim - 1))
+            scene[name] = torch.where(where, other, scene[name])
+        x = self.draw(scene)
+        if x.is_cuda:
+            x = x.contiguous(memory_format=torch.channels_last)
+        noise = NOISE * torch.rand(n, 1, 1, 1, device=self.device) * torch.randn(n, 16, 16, 16, device=self.device)
+        return self.decoded(x, noise)
+
+    def decoded_loss(self, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16):
+            y = self.model.decode(self.model.encode(x) + noise)
+        y = y.float()
+        slope = lambda p: (p[:, :, 1:, :-1] - p[:, :, :-1, :-1], p[:, :, :-1, 1:] - p[:, :, :-1, :-1])
+        edges = sum(F.l1_loss(a, b) for a, b in zip(slope(y), slope(x)))
+        return F.l1_loss(y, x) + F.mse_loss(y, x) + edges
 
 
-def loss(model: flat_vae.FlatVae, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-    with torch.autocast("cpu", torch.bfloat16):
-        y = model.decode(model.encode(x) + noise)
-    y = y.float()
-    slope = lambda p: (p[:, :, 1:, :-1] - p[:, :, :-1, :-1], p[:, :, :-1, 1:] - p[:, :, :-1, :-1])
-    edges = sum(F.l1_loss(a, b) for a, b in zip(slope(y), slope(x)))
-    return F.l1_loss(y, x) + F.mse_loss(y, x) + edges
+def load() -> flat_vae.FlatVae:
+    vae = flat_vae.FlatVae()
+    vae.load_state_dict(training.load(STATE)["average"])
+    return vae.eval().requires_grad_(False)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--decay", type=int, default=1000)
-    parser.add_argument("--batch", type=int, default=24)
-    parser.add_argument("--window", type=int, default=48)
+    parser.add_argument("--seconds", type=float, default=3600)
+    parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--noise", type=float, default=0.5, help="strongest noise on the latents")
-    parser.add_argument("--decoder", action="store_true", help="train the decoder only: latents stay what they are")
-    parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--scenes", type=int, default=200_000, help="scenes to encode")
+    parser.add_argument("--keep", action="store_true", help="only encode, if there is a trained state")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    until = time.time() + arguments.seconds
     torch.manual_seed(arguments.seed)
+    device = training.device()
+    torch.backends.cudnn.benchmark = True
     model = flat_vae.FlatVae()
-    average = training.Average(model, 0.998)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.01, fused=True)
-    step = 0
-    if (state := training.load(STATE)) is not None:
-        model.load_state_dict(state["model"])
-        average.module.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        step = state["step"]
-    generator = np.random.default_rng([arguments.seed, step])
-    if arguments.decoder:
-        # The encoder becomes the averaged one, which is what encoded the scenes, and stays so.
-        model.encoder.load_state_dict(average.module.encoder.state_dict())
-        model.encoder.requires_grad_(False)
-        model.normal.eval()
-    compiled = torch.compile(loss)
-    started, total = time.time(), 0.0
-    while step < arguments.steps and time.time() - started < 60 * arguments.minutes:
-        training.rest()
-        training.set_rate(optimizer, training.rate(step, arguments.steps, arguments.rate, 100, arguments.decay))
-        x = windows(generator, arguments.batch, arguments.window)
-        grid = arguments.window // 8
-        strength = arguments.noise * torch.rand(arguments.batch, 1, 1, 1)
-        value = compiled(model, x, strength * torch.randn(arguments.batch, 16, grid, grid))
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        average.update(model, step)
-        step += 1
-        total += value.item()
-        if step % 100 == 0:
-            training.log("vae", f"step {step} loss {total / 100:.4f} processor seconds {time.process_time():.0f}")
-            total = 0.0
-        if step % 1000 == 0 or step == arguments.steps:
-            training.log("vae", f"step {step} " + examine(average.module))
-        if step % 100 == 0:
-            save(model, average, optimizer, step)
-    save(model, average, optimizer, step)
+    state = training.load(STATE)
+    if state is not None:
+        model.load_state_dict(state["average"])
+    if state is None or not arguments.keep:
+        model = model.to(device)
+        if device.type == "cuda":
+            model = model.to(memory_format=torch.channels_last)
+        scenes = world.sample(np.random.default_rng(arguments.seed), min(400_000, 4 * arguments.scenes))
+        loss = Loss(model, scenes, arguments.batch, device)
+        run = training.Training("vae", model, loss, arguments.rate)
+        run.prepare()
+        run.run(until, lambda: training.save(STATE, {"average": plain(run.average), "steps": run.steps}))
+    vae = load().to(device)
+    encode(vae, arguments.scenes, device)
+    training.final("vae")
+    training.log("vae", examine(vae))
+
+
+def plain(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
 
 
 @torch.no_grad()
-def examine(vae: flat_vae.FlatVae, n: int = 96) -> str:
-    """What the checker still finds in whole pictures after encoding and decoding, with and without noise on the latents."""
-    vae.eval()
+def encode(vae: flat_vae.FlatVae, count: int, device: torch.device) -> None:
+    """Latents of `count` scenes, and mean and deviation of their channels, which are the configuration's."""
+    if device.type == "cuda":
+        vae = vae.to(memory_format=torch.channels_last)
+    parts = []
+    for start in range(0, count, sentences.CHUNK):
+        scenes = world.tensors(sentences.scenes_of(start // sentences.CHUNK, min(sentences.CHUNK, count - start)), device)
+        size = 500 if device.type == "cuda" else 25
+        for first in range(0, len(scenes["count"]), size):
+            x = world.draw({name: values[first : first + size] for name, values in scenes.items()})
+            with torch.autocast(device.type, torch.bfloat16):
+                parts.append(vae.encode(x).bfloat16())
+    latents = torch.cat(parts)
+    state = training.load(STATE)
+    if "mean" not in state:  # fixed once, whatever is trained later
+        some = latents[:4000].float()
+        state |= {"mean": some.mean(dim=(0, 2, 3)).cpu(), "std": some.std(dim=(0, 2, 3)).cpu()}
+        training.save(STATE, state)
+    training.save(LATENTS, {"latents": latents.cpu()})
+    training.log("vae", f"{count} scenes encoded, deviation {state['std'].mean():.3f}")
+
+
+def statistics() -> tuple[torch.Tensor, torch.Tensor]:
+    """latents_mean and latents_std of the autoencoder's configuration, [16, 1, 1]."""
+    state = training.load(STATE)
+    return state["mean"].view(16, 1, 1), state["std"].view(16, 1, 1)
+
+
+@torch.no_grad()
+def examine(vae: flat_vae.FlatVae, n: int = 48) -> str:
+    """What the checker still finds after encoding and decoding, with and without noise on the latents."""
     scenes = world.sample(np.random.default_rng(77), n)
-    x = world.render(scenes)
+    x = world.render(scenes).to(next(vae.parameters()).device)
     z = vae.encode(x)
     answers = []
     for strength in (0.0, 0.3):
@@ -108,11 +140,6 @@ def examine(vae: flat_vae.FlatVae, n: int = 96) -> str:
         found = " ".join(f"{name} {share:.0f}" for name, share in checker.tally(verdicts).items())
         answers.append(f"noise {strength}: PSNR {10 * torch.log10(4 / (y.clamp(-1, 1) - x).square().mean()):.1f} {found}")
     return " | ".join(answers)
-
-
-def save(model, average, optimizer, step: int) -> None:
-    states = {"model": model.state_dict(), "average": average.module.state_dict(), "optimizer": optimizer.state_dict()}
-    training.save(STATE, states | {"step": step})
 
 
 if __name__ == "__main__":

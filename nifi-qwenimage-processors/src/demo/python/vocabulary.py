@@ -12,37 +12,23 @@ from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "test" / "python"))
 
+import chat  # noqa: E402
 import tiny_tokenizer  # noqa: E402
 import training  # noqa: E402
 import wording  # noqa: E402
 import world  # noqa: E402
 
-FOLDER = training.ROOT / "tokenizer"
+FOLDER = training.TOKENIZER
 MERGES = 640
-# What captions and boxes are asked and answered with.
-DIALOGUE = """
-Describe this image. Describe the picture in one sentence. What is in this picture? How many things are there?
-Locate every object and report bbox coordinates in JSON format. Detect the red circle. Outline the position of each
-thing and output all the coordinates in JSON format. Find the large blue star. Where is the green triangle?
-```json
-[
-	{"bbox_2d": [10, 24, 56, 78], "label": "red circle"},
-	{"bbox_2d": [63, 9, 101, 52], "label": "small blue square"}
-]
-```
-The picture shows a large red circle to the left of a small blue star on a white background.
-You are a helpful assistant.
-"""
-
-
 def corpus(seed: int) -> list[str]:
     generator = np.random.default_rng(seed)
     sentences, _ = wording.Narrator(generator).tell(world.sample(generator, 12_000))
     prefix = tiny_tokenizer.TEMPLATE_PREFIX + "\n" + tiny_tokenizer.TEMPLATE_SUFFIX
     template = prefix.replace("<|im_start|>", "").replace("<|im_end|>", "")
+    dialogues = chat.corpus(generator, 3000) + ["You are a helpful assistant.\nassistant\nuser\nsystem\n"] * 400
     general = [tiny_tokenizer.ENGLISH, tiny_tokenizer.CHINESE]
     # The template's words must become single tokens: the dropped prefix has exactly 34.
-    return [template] * 4000 + sentences + [DIALOGUE] * 400 + general * 60
+    return [template] * 4000 + sentences + dialogues + general * 60
 
 
 def train(merges: int, seed: int) -> tuple[dict[str, int], list[tuple[str, str]]]:

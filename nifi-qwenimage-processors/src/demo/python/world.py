@@ -108,42 +108,53 @@ def boxes(scenes: Scenes) -> np.ndarray:
     return np.stack([x - extent[..., 0], y - extent[..., 1], x + extent[..., 0], y + extent[..., 2]], axis=2)
 
 
-def render(
-    scenes: Scenes,
-    colour_rgb: np.ndarray | None = None,
-    ground_rgb: np.ndarray | None = None,
-    corner: np.ndarray | None = None,
-    size: int = SIZE,
-) -> torch.Tensor:
-    """Draws the window of `size` pixels whose upper left corner is `corner` ([n, 2], x and y): [n, 3, size, size], -1..1.
+def tensors(scenes: Scenes, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
+    """What `draw` needs, with the colours of the palette."""
+    on_device = lambda values, dtype: torch.from_numpy(np.ascontiguousarray(values)).to(device, dtype)
+    return {
+        "count": on_device(scenes.count, torch.int32),
+        "shape": on_device(scenes.shape, torch.int32),
+        "graded": on_device(scenes.graded, torch.float32),
+        "centre": on_device(scenes.centre, torch.float32),
+        "radius": on_device(scenes.radius, torch.float32),
+        "colour_rgb": on_device(COLOUR_RGB[scenes.colour], torch.float32),
+        "ground_rgb": on_device(GROUND_RGB[scenes.ground], torch.float32),
+    }
 
-    `colour_rgb` [n, 2, 3] and `ground_rgb` [n, 3] replace the colours of the palette.
-    """
-    n = len(scenes)
-    thing_rgb = torch.from_numpy(np.asarray(COLOUR_RGB[scenes.colour] if colour_rgb is None else colour_rgb)).float()
-    plain = torch.from_numpy(np.asarray(GROUND_RGB[scenes.ground] if ground_rgb is None else ground_rgb)).float()
-    corner = torch.zeros(n, 2) if corner is None else torch.from_numpy(corner).float()
-    line = torch.arange(size) + 0.5
-    x = line.view(1, 1, size) + corner[:, 0].view(n, 1, 1)
-    y = line.view(1, size, 1) + corner[:, 1].view(n, 1, 1)
+
+def draw(scene: dict[str, torch.Tensor]) -> torch.Tensor:
+    """[n, 3, SIZE, SIZE] in -1..1. `colour_rgb` is [n, 2, 3], `ground_rgb` [n, 3], both 0..255."""
+    plain = scene["ground_rgb"]
+    n = len(plain)
+    line = torch.arange(SIZE, device=plain.device) + 0.5
     # Graded: from the plain colour at the top to a darker one, a black ground to a lighter one.
-    dark = plain.mean(dim=1) < 64
-    far = torch.where(dark[:, None], plain + 75, plain * 0.62)
-    ramp = (y / SIZE) * torch.from_numpy(scenes.graded).float().view(n, 1, 1)
-    picture = plain.view(n, 3, 1, 1) + (far - plain).view(n, 3, 1, 1) * ramp.unsqueeze(1)
-    picture = picture.expand(n, 3, size, size).clone()
-    centre = torch.from_numpy(scenes.centre).float()
-    radius = torch.from_numpy(scenes.radius).float()
+    far = torch.where(plain.mean(dim=1, keepdim=True) < 64, plain + 75, plain * 0.62)
+    ramp = (line / SIZE).view(1, 1, SIZE, 1) * scene["graded"].view(n, 1, 1, 1)
+    picture = plain.view(n, 3, 1, 1) + (far - plain).view(n, 3, 1, 1) * ramp
+    picture = picture.expand(n, 3, SIZE, SIZE)
     for index in range(2):
-        for shape in range(len(SHAPES)):
-            rows = torch.from_numpy(np.flatnonzero((scenes.count > index) & (scenes.shape[:, index] == shape)))
-            if len(rows) == 0:
-                continue
-            u = x[rows] - centre[rows, index, 0].view(-1, 1, 1)
-            v = y[rows] - centre[rows, index, 1].view(-1, 1, 1)
-            inside = (0.5 - distance(shape, u, v, radius[rows, index].view(-1, 1, 1))).clamp(0, 1).unsqueeze(1)
-            picture[rows] += inside * (thing_rgb[rows, index].view(-1, 3, 1, 1) - picture[rows])
+        edge = edges(scene, index, line)
+        inside = (0.5 - edge).clamp(0, 1).unsqueeze(1)
+        picture = picture + inside * (scene["colour_rgb"][:, index].view(n, 3, 1, 1) - picture)
     return picture / 127.5 - 1
+
+
+def edges(scene: dict[str, torch.Tensor], index: int, line: torch.Tensor) -> torch.Tensor:
+    """[n, len(line), len(line)] distance in pixels of points on a grid to the edge of a thing, far away if it is not."""
+    there = scene["count"].view(-1, 1, 1) > index
+    u = line.view(1, 1, -1) - scene["centre"][:, index, 0].view(-1, 1, 1)
+    v = line.view(1, -1, 1) - scene["centre"][:, index, 1].view(-1, 1, 1)
+    r = scene["radius"][:, index].view(-1, 1, 1)
+    chosen = scene["shape"][:, index].view(-1, 1, 1)
+    edge = torch.where(there & (chosen == 0), distance(0, u, v, r), 1e3)
+    for shape in range(1, len(SHAPES)):
+        edge = torch.where(there & (chosen == shape), distance(shape, u, v, r), edge)
+    return edge
+
+
+def render(scenes: Scenes) -> torch.Tensor:
+    """[n, 3, SIZE, SIZE] in -1..1, in the colours of the palette."""
+    return draw(tensors(scenes))
 
 
 def distance(shape: int, u: torch.Tensor, v: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
@@ -171,7 +182,7 @@ def distance(shape: int, u: torch.Tensor, v: torch.Tensor, r: torch.Tensor) -> t
 
 def to_bytes(pictures: torch.Tensor) -> np.ndarray:
     """[n, 3, h, w] in -1..1 to [n, h, w, 3] bytes, rounded as diffusers does."""
-    return ((pictures / 2 + 0.5).clamp(0, 1) * 255).round().permute(0, 2, 3, 1).to(torch.uint8).numpy()
+    return ((pictures / 2 + 0.5).clamp(0, 1) * 255).round().permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()
 
 
 def sheet(pictures: np.ndarray, columns: int) -> np.ndarray:
