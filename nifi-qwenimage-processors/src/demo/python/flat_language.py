@@ -171,7 +171,8 @@ class FlatLanguage(nn.Module):
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
         """As a product: its gradient needs no sorting of indices."""
         chosen = ids.unsqueeze(-1) == torch.arange(self.embed_tokens.num_embeddings, device=ids.device)
-        return (chosen.to(torch.bfloat16 if ids.is_cuda else torch.float32) @ self.embed_tokens.weight).float()
+        dtype = torch.bfloat16 if torch.is_autocast_enabled(ids.device.type) else torch.float32
+        return (chosen.to(dtype) @ self.embed_tokens.weight).float()
 
     def prompts(self, ids: torch.Tensor) -> torch.Tensor:
         """[n, PROMPT] ids to [n, PROMPT, hidden] states after the last norm, the template's prefix dropped."""

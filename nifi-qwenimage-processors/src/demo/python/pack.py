@@ -13,18 +13,22 @@ from pathlib import Path
 
 import torch
 from diffusers import QwenImagePipeline
+from transformers import Qwen2VLImageProcessor
 
-import encode_scenes
 import flat_denoiser
-import flat_text
+import flat_language
 import flat_vae
-import tiny_models
-import tiny_tokenizer
 import train_denoiser
+import train_language
+import train_vae
 import training
 
+tiny_models, tiny_tokenizer = flat_language.tiny("tiny_models"), flat_language.tiny("tiny_tokenizer")
+
 RESOURCES = Path(__file__).resolve().parents[2] / "main" / "resources" / "io" / "qwenimage" / "demo"
-LIMIT = 16 * 1024 * 1024
+LIMIT = 16_000_000
+# Every picture becomes one of about 140x140 pixels, of which the model knows how they look.
+PREPROCESSOR = {"min_pixels": 19_000, "max_pixels": 20_000}
 CARD = {
     "display_name": "Demo (simple shapes, 128x128)",
     "trained": True,
@@ -46,12 +50,13 @@ def main() -> None:
     torch.set_grad_enabled(False)
     folder = arguments.output
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(training.ROOT / "tokenizer", folder / "tokenizer")
+    shutil.copytree(training.TOKENIZER, folder / "tokenizer")
     pack_text_encoder(folder / "text_encoder")
     pack_transformer(folder / "transformer")
     pack_vae(folder / "vae")
-    tiny_models.write_scheduler_and_index(flat_text.variant(), folder)
+    tiny_models.write_scheduler_and_index(flat_language.variant(), folder)
     tiny_tokenizer.write_json(folder / "qwenimage.json", CARD)
+    Qwen2VLImageProcessor(**PREPROCESSOR).save_pretrained(folder / "processor")
     if arguments.figures is not None:
         (folder / "README.md").write_text(readme(json.loads(arguments.figures.read_text())), encoding="utf-8")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -66,24 +71,22 @@ def main() -> None:
 
 
 def pack_text_encoder(folder: Path) -> None:
-    torch.manual_seed(11)
-    real = flat_text.real_model().float()
-    flat_text.export(train_denoiser.load_text(flat_text.Prompts()), real)
+    real = flat_language.export(train_language.load())
     rename = lambda name: name.replace("model.language_model.", "model.").replace("model.visual.", "visual.")
-    write(folder, flat_text.config(), "config.json", {rename(n): t for n, t in real.state_dict().items()}, "model")
+    state = {rename(name): value for name, value in real.state_dict().items() if name != "lm_head.weight"}  # tied
+    write(folder, flat_language.config(), "config.json", state, "model")
 
 
 def pack_transformer(folder: Path) -> None:
-    flat = flat_denoiser.FlatDenoiser()
-    flat.load_state_dict(training.load(train_denoiser.STATE)["average"])
     config = {"_class_name": "QwenImageTransformer2DModel", "_diffusers_version": "0.34.0.dev0", "guidance_embeds": False}
     config |= flat_denoiser.CONFIG | {"axes_dims_rope": list(flat_denoiser.CONFIG["axes_dims_rope"])}
-    write(folder, config, "config.json", flat_denoiser.export(flat).state_dict(), "diffusion_pytorch_model")
+    state = flat_denoiser.export(train_denoiser.load()).state_dict()
+    write(folder, config, "config.json", state, "diffusion_pytorch_model")
 
 
 def pack_vae(folder: Path) -> None:
-    mean, std = ([round(value, 4) for value in part.flatten().tolist()] for part in encode_scenes.statistics())
-    real = flat_vae.export(encode_scenes.load_vae(), mean, std)
+    mean, std = ([round(value, 4) for value in part.flatten().tolist()] for part in train_vae.statistics())
+    real = flat_vae.export(train_vae.load(), mean, std)
     config = {"_class_name": "AutoencoderKLQwenImage", "_diffusers_version": "0.34.0.dev0"} | flat_vae.CONFIG
     config |= {"latents_mean": real.config.latents_mean, "latents_std": real.config.latents_std}
     write(folder, config, "config.json", real.state_dict(), "diffusion_pytorch_model")

@@ -2,12 +2,20 @@
 
 import unittest
 
+import numpy as np
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from PIL import Image
+from transformers import Qwen2VLImageProcessor
 
+import chat
 import flat_denoiser
-import flat_text
+import flat_language
 import flat_vae
-import tiny_tokenizer
+import pack
+import sentences
+import train_denoiser
+import world
 
 
 def disturbed(module: torch.nn.Module) -> torch.nn.Module:
@@ -53,19 +61,43 @@ class FlatTest(unittest.TestCase):
         decoded = real.decode(latents, return_dict=False)[0].squeeze(2)
         self.close(flat.decode(latents.squeeze(2)).clamp(-1, 1), decoded)
 
-    def test_text_is_the_language_model(self) -> None:
-        prompts = flat_text.Prompts()
-        flat = disturbed(flat_text.FlatText(prompts.prefix))
-        real = flat_text.real_model().float()
-        flat_text.export(flat, real)
-        sentences = ["a red circle to the left of a blue star", "A red kite over Lisbon."]
-        ids, lengths = prompts.encode(sentences)
-        mine = flat(ids)
-        for row, sentence in enumerate(sentences):
-            prompt = tiny_tokenizer.TEMPLATE_PREFIX + sentence + tiny_tokenizer.TEMPLATE_SUFFIX
-            tokens = prompts.tokenizer(prompt, return_tensors="pt").input_ids
-            states = real(input_ids=tokens, output_hidden_states=True).hidden_states[-1]
-            self.close(mine[row, : lengths[row]], states[0, tiny_tokenizer.PREFIX_TOKENS :])
+    def test_language_is_the_model_for_prompts_and_dialogues(self) -> None:
+        flat = disturbed(flat_language.FlatLanguage())
+        real = flat_language.export(flat)
+        ids = torch.from_numpy(sentences.Writer().prompts(["a red circle", "A kite over Lisbon."])[0]).long()
+        whole = torch.cat([flat.prefix.expand(2, -1), ids], dim=1)
+        self.close(flat.prompts(ids), real.model(input_ids=whole).last_hidden_state[:, len(flat.prefix) :])
+        ids = torch.from_numpy(sentences.write_chats((0, 2))[0]).long()
+        pictures = world.render(sentences.chat_scenes_of(0, 2))
+        processor = Qwen2VLImageProcessor(**pack.PREPROCESSOR)
+        prepared = processor([Image.fromarray(p) for p in world.to_bytes(pictures)], return_tensors="pt")
+        patches = flat_language.Eye()((pictures / 2 + 0.5) * 255)
+        given = prepared["pixel_values"].view(2, 100, 3, 2, -1)[:, :, :, 0].reshape(patches.shape)
+        # Pillow counts in whole numbers: here and there it rounds the other way, by one of 255.
+        self.assertLess((patches - given).abs().max().item(), 0.016)
+        self.assertLess((patches - given).abs().mean().item(), 1e-4)
+        image = sentences.tokenizer().token_to_id("<|image_pad|>")
+        states = real.model(
+            input_ids=ids,
+            pixel_values=prepared["pixel_values"],
+            image_grid_thw=prepared["image_grid_thw"],
+            mm_token_type_ids=(ids == image).int(),
+        ).last_hidden_state
+        self.close(flat.chats(ids, flat.visual(given)), states)
+
+    def test_sigmas_are_the_schedulers(self) -> None:
+        scheduler = FlowMatchEulerDiscreteScheduler.from_config(flat_language.variant().scheduler)
+        for steps in (1, 4, 20):
+            mu = 0.5 + (64 - 256) * 0.4 / (8192 - 256)
+            scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), mu=mu)
+            if steps > 1:
+                self.assertLess((scheduler.sigmas - train_denoiser.sigmas(steps)).abs().max().item(), 1e-6)
+
+    def test_dialogues_are_those_of_the_processors(self) -> None:
+        root = pack.RESOURCES.parents[3] / "java" / "io" / "qwenimage" / "pipeline"
+        presets = "".join((root / "CaptionPreset.java").read_text(encoding="utf-8").split('"\n            + "'))
+        for question in (chat.CAPTION, chat.DENSE, chat.ALTERNATIVE, chat.TAGS, chat.READ, chat.READ_BOXES):
+            self.assertIn(question.replace('"', '\\"'), presets)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class Loss:
         sigma = torch.sigmoid(1.2 * torch.special.ndtri(share.clamp(1e-5, 1 - 1e-5)))
         sigma = self.shift * sigma / (1 + (self.shift - 1) * sigma)
         blend = sigma[:, None, None]
-        with torch.autocast(device.type, torch.bfloat16):
+        with training.autocast(device):
             velocity = self.model((1 - blend) * x + blend * noise, sigma, self.states[told], self.lengths[told])
         return (velocity.float() - (noise - x)).square().mean()
 
@@ -60,7 +60,7 @@ def prompt_states(text: flat_language.FlatLanguage, ids: np.ndarray, device: tor
     states = torch.empty(len(ids), sentences.PROMPT, flat_language.TEXT["hidden_size"], dtype=torch.bfloat16, device=device)
     for start in range(0, len(ids), part):
         some = torch.from_numpy(ids[start : start + part].astype(np.int32)).to(device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with training.autocast(device):
             states[start : start + part] = text.prompts(some)
     return states
 
@@ -155,7 +155,7 @@ def draw(model: nn.Module, text, told: list[str], seed: int, device, steps=STEPS
     x = torch.randn(n, 64, 64, generator=torch.Generator().manual_seed(seed)).to(device)
     line = sigmas(steps).tolist()
     for here, there in zip(line[:-1], line[1:]):
-        with torch.autocast(device.type, torch.bfloat16):
+        with training.autocast(device):
             both = model(torch.cat([x, x]), torch.full((2 * n,), here, device=device), states, lengths)
         asked, empty = both.float().chunk(2)
         guided = empty + scale * (asked - empty)

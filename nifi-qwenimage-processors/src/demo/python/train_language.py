@@ -85,7 +85,7 @@ class Loss:
         rows = torch.randint(len(self.prompts["ids"]), (self.prompt_batch,), device=self.device)
         ids, lengths = self.prompts["ids"][rows].int(), self.prompts["lengths"][rows].int()
         slots = self.prompts["slots"][rows].long()
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with training.autocast(self.device):
             states = self.both.model.prompts(ids)
             answers = self.both.heads.read(states, lengths)
             words = self.both.model.logits(states[:, :-1])
@@ -114,7 +114,7 @@ class Loss:
         rows = torch.randint(len(self.chats["ids"]), (self.chat_batch,), device=self.device)
         ids = self.chats["ids"][rows].int()
         x, scene = self.pictures(rows)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with training.autocast(self.device):
             seen = self.both.model.visual(self.eye(x))
             states = self.both.model.chats(ids, seen)
             logits = self.both.model.logits(states[:, :-1])
@@ -225,23 +225,23 @@ def main() -> None:
 
 
 @torch.no_grad()
-def examine(both: Both, device: torch.device, n: int = 2000) -> str:
+def examine(both: Both, device: torch.device) -> str:
     """How many held-out sentences are read right, and how many tokens of answers about held-out pictures."""
+    n, count = (2000, 500) if device.type == "cuda" else (100, 20)
     generator = np.random.default_rng(999_999)
     narrator, writer = wording.Narrator(generator), sentences.Writer()
     told, slots = narrator.tell(world.sample(generator, n))
     ids, lengths = writer.prompts(told)
     ids, lengths = torch.from_numpy(ids).to(device), torch.from_numpy(np.minimum(lengths, sentences.PROMPT)).to(device)
-    with torch.autocast(device.type, torch.bfloat16):
+    with training.autocast(device):
         answer = both.heads.read(both.model.prompts(ids.int()), lengths)[-1]
     right = {name: answer[name].argmax(dim=1).cpu().numpy() == slots[:, index] for index, name in enumerate(NAMES)}
     shares = " ".join(f"{name} {100 * values.mean():.1f}" for name, values in right.items())
     whole = 100 * np.all(list(right.values()), axis=0).mean()
-    count = min(n, 500)
     ids, starts, ends = (torch.from_numpy(part).to(device) for part in sentences.write_chats((10_000, count)))
     scenes = sentences.chat_scenes_of(10_000, count)
     pictures = torch.from_numpy(world.to_bytes(world.render(scenes))).permute(0, 3, 1, 2).float().to(device)
-    with torch.autocast(device.type, torch.bfloat16):
+    with training.autocast(device):
         seen = both.model.visual(flat_language.Eye().to(device)(pictures))
         guess = both.model.logits(both.model.chats(ids.int(), seen))[:, :-1].argmax(dim=-1)
     place = torch.arange(1, sentences.CHAT, device=device)[None]

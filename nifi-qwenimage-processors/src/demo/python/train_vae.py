@@ -48,7 +48,7 @@ class Loss:
         return self.decoded(x, noise)
 
     def decoded_loss(self, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(x.device.type, torch.bfloat16):
+        with training.autocast(x.device):
             y = self.model.decode(self.model.encode(x) + noise)
         y = y.float()
         slope = lambda p: (p[:, :, 1:, :-1] - p[:, :, :-1, :-1], p[:, :, :-1, 1:] - p[:, :, :-1, :-1])
@@ -109,7 +109,7 @@ def encode(vae: flat_vae.FlatVae, count: int, device: torch.device) -> None:
         size = 500 if device.type == "cuda" else 25
         for first in range(0, len(scenes["count"]), size):
             x = world.draw({name: values[first : first + size] for name, values in scenes.items()})
-            with torch.autocast(device.type, torch.bfloat16):
+            with training.autocast(device):
                 parts.append(vae.encode(x).bfloat16())
     latents = torch.cat(parts)
     state = training.load(STATE)

@@ -37,6 +37,11 @@ def device() -> torch.device:
     return torch.device(os.environ.get("DEMO_TRAINING_DEVICE", "cuda" if torch.cuda.is_available() else "cpu"))
 
 
+def autocast(where: torch.device) -> torch.autocast:
+    """BF16 on a GPU; most CPUs are slow in it."""
+    return torch.autocast(where.type, torch.bfloat16, enabled=where.type == "cuda")
+
+
 class Optimizer:
     """Muon for matrices between hidden states, AdamW for the rest; nothing in a step waits for the GPU.
 
@@ -95,9 +100,9 @@ def gradient(p: nn.Parameter) -> torch.Tensor:
 def orthogonal(x: torch.Tensor) -> torch.Tensor:
     """Newton and Schulz's iteration on [n, rows, columns] with the coefficients of Muon."""
     tall = x.shape[1] > x.shape[2]
-    x = x.bfloat16()
     x = x.transpose(1, 2) if tall else x
-    x = x / (x.float().square().sum(dim=(1, 2), keepdim=True).sqrt() + 1e-7).bfloat16()
+    x = x / (x.square().sum(dim=(1, 2), keepdim=True).sqrt() + 1e-7)
+    x = x.bfloat16() if x.is_cuda else x
     for _ in range(5):
         product = x @ x.transpose(1, 2)
         x = 3.4445 * x + (-4.7750 * product + 2.0315 * (product @ product)) @ x
@@ -186,6 +191,7 @@ class Training:
 
     def run(self, until: float, save: Callable[[], None], every: float = 30.0) -> None:
         """Trains until `time.time()` is `until`; saves every so many seconds and at the end."""
+        until = max(until, time.time() + 15)  # compiling may have taken long
         began = noted = saved = time.time()
         stable, factor, before = [p.detach().clone() for p in self.everything()], 1.0, math.inf
         seen = self.steps
