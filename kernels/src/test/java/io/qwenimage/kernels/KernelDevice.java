@@ -15,9 +15,9 @@ import java.util.Map;
 import java.util.Random;
 
 /**
- * The device of a test, with one stream and with tensors that it frees by itself. Values cross as {@code float}: on the way
- * to the device they are rounded to the tensor's type, so that {@link #download} of what was uploaded is what a kernel
- * reads.
+ * The device of a test, with one stream and with tensors that it frees by itself. Values cross as {@code float}: on the
+ * way to the device they are rounded to the tensor's type, so that {@link #download} of what was uploaded is what a
+ * kernel reads.
  */
 public final class KernelDevice implements AutoCloseable {
     static final long BUDGET_BYTES = 8L << 30;
@@ -42,8 +42,8 @@ public final class KernelDevice implements AutoCloseable {
     }
 
     /**
-     * The stand-in, posing as a device of another compute capability or with other images: for tests that put faults into
-     * kernels and expect findings. Whoever calls it closes it.
+     * The stand-in, posing as a device of another compute capability or with other images: for tests that put faults
+     * into kernels and expect findings. Whoever calls it closes it.
      *
      * @param images content of compiled modules by file name, instead of those of the house: {@code norm.ptx}
      */

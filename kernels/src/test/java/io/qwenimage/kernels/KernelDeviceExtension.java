@@ -18,7 +18,8 @@ import org.junit.platform.commons.support.AnnotationSupport;
 
 /** Opens a {@link KernelDevice} for every test that has one as its parameter, and judges it afterwards. */
 final class KernelDeviceExtension implements ParameterResolver, AfterEachCallback {
-    private static final ExtensionContext.Namespace NAMESPACE = ExtensionContext.Namespace.create(KernelDeviceExtension.class);
+    private static final ExtensionContext.Namespace NAMESPACE =
+            ExtensionContext.Namespace.create(KernelDeviceExtension.class);
     private static final ComputeCapability DEFAULT = new ComputeCapability(8, 0);
 
     /** Keeps the context of a real device while all tests run, for opening one takes long. */

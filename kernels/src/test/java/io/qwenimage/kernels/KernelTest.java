@@ -9,8 +9,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
  * Tests of a class may have a parameter of type {@link KernelDevice}: the stand-in for the CUDA driver, or with
- * {@code -Dqwenimage.gpu=real} the machine's GPU. A test fails for whatever the inspector found in its kernels, for what
- * the stand-in was asked wrongly, and for what was left open.
+ * {@code -Dqwenimage.gpu=real} the machine's GPU. A test fails for whatever the inspector found in its kernels, for
+ * what the stand-in was asked wrongly, and for what was left open.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)

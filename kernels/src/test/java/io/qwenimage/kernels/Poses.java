@@ -6,8 +6,8 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * The compute capability of the device that a test runs on: the stand-in poses as it, and a real device of another one is
- * a reported skip. Without it the stand-in is of compute capability 8.0 and every real device serves.
+ * The compute capability of the device that a test runs on: the stand-in poses as it, and a real device of another one
+ * is a reported skip. Without it the stand-in is of compute capability 8.0 and every real device serves.
  */
 @Target({ElementType.TYPE, ElementType.METHOD})
 @Retention(RetentionPolicy.RUNTIME)

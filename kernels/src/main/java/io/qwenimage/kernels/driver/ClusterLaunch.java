@@ -6,8 +6,8 @@ import com.sun.jna.Native;
 import com.sun.jna.Pointer;
 
 /**
- * Launches with a cluster dimension, which JCuda does not bind: {@code cuLaunchKernelEx}, see "CUlaunchConfig" in the CUDA
- * driver API.
+ * Launches with a cluster dimension, which JCuda does not bind: {@code cuLaunchKernelEx}, see "CUlaunchConfig" in the
+ * CUDA driver API.
  */
 final class ClusterLaunch {
     private static final int ATTRIBUTE_CLUSTER_DIMENSION = 4;

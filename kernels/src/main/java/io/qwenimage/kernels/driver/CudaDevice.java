@@ -70,9 +70,9 @@ public final class CudaDevice implements AutoCloseable {
     }
 
     /**
-     * Opens a device for finding faults. It waits for every kernel before the launch returns, so that an error is reported
-     * by the launch that caused it, and every buffer is an allocation of its own of exactly the size that was asked for, so
-     * that tools see accesses beside it. Slow.
+     * Opens a device for finding faults. It waits for every kernel before the launch returns, so that an error is
+     * reported by the launch that caused it, and every buffer is an allocation of its own of exactly the size that was
+     * asked for, so that tools see accesses beside it. Slow.
      *
      * @param ordinal its number, from 0
      * @param memoryBudgetBytes the most that buffers may come to
@@ -99,7 +99,8 @@ public final class CudaDevice implements AutoCloseable {
         if (memoryBudgetBytes <= 0) {
             throw new IllegalArgumentException("memory budget of " + memoryBudgetBytes + " bytes; give a positive one");
         }
-        return new CudaDevice(new DriverContext(handle(ordinal), devices.get(ordinal)), memoryBudgetBytes, debugging, images);
+        return new CudaDevice(new DriverContext(handle(ordinal), devices.get(ordinal)), memoryBudgetBytes, debugging,
+                images);
     }
 
     /** What the device says of itself. */

@@ -5,7 +5,9 @@ import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.JCudaDriver;
 
-/** Recorded work that is launched as a whole; see {@link CudaStream#capture}. It owns the memory that it used by itself. */
+/**
+ * Recorded work that is launched as a whole; see {@link CudaStream#capture}. It owns the memory that it used by itself.
+ */
 public final class CudaGraph implements AutoCloseable {
     private final CudaDevice device;
     private final DriverContext context;

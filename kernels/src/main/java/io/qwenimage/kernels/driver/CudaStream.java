@@ -45,7 +45,8 @@ public final class CudaStream implements AutoCloseable {
     CudaStream(final CudaDevice device, final DriverContext context) {
         this.device = device;
         this.context = context;
-        context.check(JCudaDriver.cuStreamCreate(handle, CUstream_flags.CU_STREAM_NON_BLOCKING), () -> "opening a stream");
+        context.check(JCudaDriver.cuStreamCreate(handle, CUstream_flags.CU_STREAM_NON_BLOCKING),
+                () -> "opening a stream");
     }
 
     /** The device that it runs on. */
@@ -79,7 +80,8 @@ public final class CudaStream implements AutoCloseable {
         final int bytes = source.remaining();
         if (bytes > 0) {
             enter();
-            check(JCudaDriver.cuMemcpyHtoDAsync(new DeviceAddress(target.address()), Pointer.to(direct(source)), bytes, handle),
+            final Pointer host = Pointer.to(direct(source));
+            check(JCudaDriver.cuMemcpyHtoDAsync(new DeviceAddress(target.address()), host, bytes, handle),
                     () -> "uploading " + bytes + " bytes");
         }
     }
@@ -89,13 +91,13 @@ public final class CudaStream implements AutoCloseable {
      *
      * @param source stays open and unchanged until the copy has run
      */
-    public void upload(final PinnedBuffer source, final long sourceOffset, final DeviceBuffer target, final long targetOffset,
-                       final long bytes) {
+    public void upload(final PinnedBuffer source, final long sourceOffset, final DeviceBuffer target,
+                       final long targetOffset, final long bytes) {
         requireRoom("upload", bytes, target, targetOffset);
         requirePinned(source, sourceOffset, bytes);
         enter();
-        check(JCudaDriver.cuMemcpyHtoDAsync(new DeviceAddress(target.address() + targetOffset), source.pointer(sourceOffset),
-                bytes, handle), () -> "uploading " + bytes + " bytes");
+        check(JCudaDriver.cuMemcpyHtoDAsync(new DeviceAddress(target.address() + targetOffset),
+                source.pointer(sourceOffset), bytes, handle), () -> "uploading " + bytes + " bytes");
     }
 
     /**
@@ -120,26 +122,28 @@ public final class CudaStream implements AutoCloseable {
     }
 
     /**
-     * Copies from a buffer into page-locked memory while the host goes on; its content is there once this stream has been
-     * waited for.
+     * Copies from a buffer into page-locked memory while the host goes on; its content is there once this stream has
+     * been waited for.
      */
     public void download(final DeviceBuffer source, final long sourceOffset, final PinnedBuffer target,
                          final long targetOffset, final long bytes) {
         requireRoom("download", bytes, source, sourceOffset);
         requirePinned(target, targetOffset, bytes);
         enter();
-        check(JCudaDriver.cuMemcpyDtoHAsync(target.pointer(targetOffset), new DeviceAddress(source.address() + sourceOffset),
-                bytes, handle), () -> "downloading " + bytes + " bytes");
+        check(JCudaDriver.cuMemcpyDtoHAsync(target.pointer(targetOffset),
+                new DeviceAddress(source.address() + sourceOffset), bytes, handle),
+                () -> "downloading " + bytes + " bytes");
     }
 
     /** Copies between buffers of the device. */
-    public void copy(final DeviceBuffer source, final long sourceOffset, final DeviceBuffer target, final long targetOffset,
-                     final long bytes) {
+    public void copy(final DeviceBuffer source, final long sourceOffset, final DeviceBuffer target,
+                     final long targetOffset, final long bytes) {
         requireRoom("copy", bytes, source, sourceOffset);
         requireRoom("copy", bytes, target, targetOffset);
         enter();
         check(JCudaDriver.cuMemcpyDtoDAsync(new DeviceAddress(target.address() + targetOffset),
-                new DeviceAddress(source.address() + sourceOffset), bytes, handle), () -> "copying " + bytes + " bytes");
+                new DeviceAddress(source.address() + sourceOffset), bytes, handle),
+                () -> "copying " + bytes + " bytes");
     }
 
     /** Sets every byte of a buffer. */
@@ -165,14 +169,16 @@ public final class CudaStream implements AutoCloseable {
     /**
      * Waits until all its work has run, but not for ever.
      *
-     * @throws DeviceLostException if it has not ended by then: a running kernel cannot be stopped, so the device is given up
+     * @throws DeviceLostException if it has not ended by then: a running kernel cannot be stopped, so the device is
+     *     given up
      */
     public void synchronize(final Duration limit) {
         final long deadline = System.nanoTime() + limit.toNanos();
         long pause = FIRST_PAUSE_NANOSECONDS;
         while (!isDone()) {
             if (System.nanoTime() - deadline > 0) {
-                throw context.lose("waiting for the stream for " + limit.toMillis() + " ms on " + device.properties().title()
+                throw context.lose("waiting for the stream for " + limit.toMillis() + " ms on "
+                        + device.properties().title()
                         + " came to no end" + recentLaunches(), CUresult.CUDA_ERROR_LAUNCH_TIMEOUT,
                         DriverContext.errorName(CUresult.CUDA_ERROR_LAUNCH_TIMEOUT));
             }
@@ -194,8 +200,9 @@ public final class CudaStream implements AutoCloseable {
     }
 
     /**
-     * Records what is put on this stream meanwhile as a graph, instead of running it. Buffers that are opened and closed
-     * meanwhile belong to the graph; all others that it uses must outlive it. Nothing may be waited for meanwhile.
+     * Records what is put on this stream meanwhile as a graph, instead of running it. Buffers that are opened and
+     * closed meanwhile belong to the graph; all others that it uses must outlive it. Nothing may be waited for
+     * meanwhile.
      */
     public CudaGraph capture(final Runnable work) {
         enter();
@@ -286,14 +293,19 @@ public final class CudaStream implements AutoCloseable {
         }
     }
 
-    /** The driver reads host memory that is not page-locked before the copy returns, but only where it stays in place. */
+    /**
+     * The driver reads host memory that is not page-locked before the copy returns, but only where it stays in place.
+     */
     private static ByteBuffer direct(final ByteBuffer source) {
-        return source.isDirect() ? source.slice() : ByteBuffer.allocateDirect(source.remaining()).put(source.duplicate()).flip();
+        return source.isDirect() ? source.slice()
+                : ByteBuffer.allocateDirect(source.remaining()).put(source.duplicate()).flip();
     }
 
-    private static void requireRoom(final String action, final long bytes, final DeviceBuffer buffer, final long offset) {
+    private static void requireRoom(final String action, final long bytes, final DeviceBuffer buffer,
+                                    final long offset) {
         if (bytes < 0 || offset < 0 || offset + bytes > buffer.bytes()) {
-            throw new IllegalArgumentException(action + " of " + bytes + " bytes at offset " + offset + " of " + buffer);
+            throw new IllegalArgumentException(action + " of " + bytes + " bytes at offset " + offset + " of "
+                    + buffer);
         }
     }
 

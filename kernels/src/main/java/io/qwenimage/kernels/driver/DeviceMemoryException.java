@@ -1,8 +1,8 @@
 package io.qwenimage.kernels.driver;
 
 /**
- * Device memory is spent, or the budget is. The device goes on: what was asked can succeed once others have given memory
- * back. The message names what was asked, what was free, and what would help.
+ * Device memory is spent, or the budget is. The device goes on: what was asked can succeed once others have given
+ * memory back. The message names what was asked, what was free, and what would help.
  */
 public final class DeviceMemoryException extends RuntimeException {
     private final long requestedBytes;

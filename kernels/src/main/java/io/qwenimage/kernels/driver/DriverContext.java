@@ -8,8 +8,8 @@ import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
 /**
- * The primary context of a device, and whether it can still be used. The primary one is what NVIDIA's libraries use too.
- * All calls to the driver pass through {@link #enter} before and {@link #check} after.
+ * The primary context of a device, and whether it can still be used. The primary one is what NVIDIA's libraries use
+ * too. All calls to the driver pass through {@link #enter} before and {@link #check} after.
  */
 final class DriverContext implements AutoCloseable {
     /** After these the driver answers every later call of the context with the same error. */
@@ -69,7 +69,8 @@ final class DriverContext implements AutoCloseable {
             return;
         }
         final String name = errorName(result);
-        final String message = action.get() + " failed on " + properties.title() + ": " + name + " (" + errorText(result)
+        final String message = action.get() + " failed on " + properties.title() + ": " + name + " ("
+                + errorText(result)
                 + ")";
         if (STICKY.contains(result)) {
             throw lose(message, result, name);

@@ -16,8 +16,8 @@ import jcuda.driver.JCudaDriver;
  * Loads the CUDA driver's library and JCuda's, once per class loader.
  *
  * <p>JCuda first asks for its library on the library path. Failing that it unpacks it to a fixed name in the temporary
- * folder, where a second class loader cannot load it and a stale file of another version would be taken for it. So it is
- * given a temporary folder of its own for that moment, which is deleted once the library is loaded.
+ * folder, where a second class loader cannot load it and a stale file of another version would be taken for it. So it
+ * is given a temporary folder of its own for that moment, which is deleted once the library is loaded.
  */
 final class DriverLibrary {
     /** The name under which every NVIDIA driver installs the library of the driver API on Linux. */

@@ -84,7 +84,8 @@ public final class KernelFunction {
      */
     public void launch(final CudaStream stream, final LaunchGeometry geometry, final KernelArguments arguments) {
         context.enter();
-        final Supplier<String> description = () -> name + " (" + image + "; " + geometry + "; arguments " + arguments + ")";
+        final Supplier<String> description = () -> name + " (" + image + "; " + geometry + "; arguments " + arguments
+                + ")";
         requireLaunchable(geometry, description);
         allowSharedMemory(geometry.dynamicSharedBytes());
         final int result = geometry.clusterX() == 1 ? launchPlain(stream, geometry, arguments)
@@ -97,13 +98,15 @@ public final class KernelFunction {
                 JCudaDriver.CU_LAUNCH_PARAM_BUFFER_POINTER, Pointer.to(arguments.packed()),
                 JCudaDriver.CU_LAUNCH_PARAM_BUFFER_SIZE, Pointer.to(new long[] {arguments.size()}),
                 JCudaDriver.CU_LAUNCH_PARAM_END);
-        return JCudaDriver.cuLaunchKernel(handle, geometry.gridX(), geometry.gridY(), geometry.gridZ(), geometry.blockX(),
-                geometry.blockY(), geometry.blockZ(), geometry.dynamicSharedBytes(), stream.handle(), null, packed);
+        return JCudaDriver.cuLaunchKernel(handle, geometry.gridX(), geometry.gridY(), geometry.gridZ(),
+                geometry.blockX(), geometry.blockY(), geometry.blockZ(), geometry.dynamicSharedBytes(), stream.handle(),
+                null, packed);
     }
 
     private void requireLaunchable(final LaunchGeometry geometry, final Supplier<String> description) {
         if (geometry.threads() > maximumThreads) {
-            throw new IllegalArgumentException(description.get() + ": " + registers + " registers a thread leave room for "
+            throw new IllegalArgumentException(description.get() + ": " + registers
+                    + " registers a thread leave room for "
                     + maximumThreads + " threads in a block on " + context.properties().title());
         }
         final int limit = context.properties().sharedBytesPerBlockOptIn() - staticSharedBytes;

@@ -13,8 +13,8 @@ import java.util.regex.Pattern;
 
 /**
  * A compiled module for one architecture, and the choice among them. A cubin runs on devices of its generation from its
- * own variant on ({@code sm_80} on 8.0, 8.6, 8.9); one with {@code a} only on exactly its own; PTX is compiled further by
- * the driver for whatever is as new as its target.
+ * own variant on ({@code sm_80} on 8.0, 8.6, 8.9); one with {@code a} only on exactly its own; PTX is compiled further
+ * by the driver for whatever is as new as its target.
  *
  * @param name file name of the resource: {@code norm.sm_90a.cubin}
  * @param content cubin, or PTX as text
@@ -81,7 +81,8 @@ record KernelImage(String name, byte[] content, boolean isPtx) {
                 .filter(architecture -> source.apply(module + "." + architecture + ".cubin").isPresent()).toList());
         source.apply(module + ".ptx").ifPresent(content -> {
             final Matcher target = TARGET.matcher(new String(content, StandardCharsets.ISO_8859_1));
-            present.add(target.find() ? "PTX for sm_" + target.group(1) + target.group(2) + target.group(3) + " and later"
+            present.add(target.find() ? "PTX for sm_" + target.group(1) + target.group(2) + target.group(3)
+                    + " and later"
                     : "PTX without a target");
         });
         if (present.isEmpty()) {

@@ -31,7 +31,8 @@ public final class KernelModule {
     static KernelModule load(final DriverContext context, final String name, final KernelImage image) {
         final CUmodule handle = new CUmodule();
         // PTX is text that ends with a zero.
-        final byte[] content = image.isPtx() ? Arrays.copyOf(image.content(), image.content().length + 1) : image.content();
+        final byte[] content = image.isPtx() ? Arrays.copyOf(image.content(), image.content().length + 1)
+                : image.content();
         final JITOptions options = new JITOptions();
         options.putBytes(CUjit_option.CU_JIT_ERROR_LOG_BUFFER, new byte[LOG_BYTES]);
         options.putInt(CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, LOG_BYTES);

@@ -284,7 +284,8 @@ public final class MemoryPool implements AutoCloseable {
 
     /** The driver waits for the device before it frees. */
     private void free(final Block block) {
-        context.check(JCudaDriver.cuMemFree(new DeviceAddress(block.address)), () -> "freeing " + block.bytes + " bytes");
+        context.check(JCudaDriver.cuMemFree(new DeviceAddress(block.address)),
+                () -> "freeing " + block.bytes + " bytes");
     }
 
     private DeviceMemoryException exhausted(final long requested, final String reason) {

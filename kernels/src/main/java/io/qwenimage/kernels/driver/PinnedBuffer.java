@@ -6,8 +6,8 @@ import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
 
 /**
- * Page-locked host memory: copies between it and the device run while the host goes on. Its bytes must stay as they are,
- * and it must stay open, until a copy that uses it has run.
+ * Page-locked host memory: copies between it and the device run while the host goes on. Its bytes must stay as they
+ * are, and it must stay open, until a copy that uses it has run.
  */
 public final class PinnedBuffer implements AutoCloseable {
     private final CudaDevice device;
@@ -18,11 +18,13 @@ public final class PinnedBuffer implements AutoCloseable {
 
     PinnedBuffer(final CudaDevice device, final DriverContext context, final long size) {
         if (size < 1 || size > Integer.MAX_VALUE) {
-            throw new IllegalArgumentException("pinned buffer of " + size + " bytes; between 1 and 2147483647 are possible");
+            throw new IllegalArgumentException("pinned buffer of " + size
+                    + " bytes; between 1 and 2147483647 are possible");
         }
         this.device = device;
         this.context = context;
-        context.check(JCudaDriver.cuMemHostAlloc(pointer, size, 0), () -> "page-locking " + size + " bytes of host memory");
+        context.check(JCudaDriver.cuMemHostAlloc(pointer, size, 0),
+                () -> "page-locking " + size + " bytes of host memory");
         this.bytes = pointer.getByteBuffer(0, size).order(ByteOrder.LITTLE_ENDIAN);
     }
 

@@ -56,7 +56,8 @@ public final class TensorMap {
      * @param tensor its last axis has stride 1; other strides and the address are multiples of 16 bytes
      * @param box sizes of the box along the tensor's axes, slowest first, each at most 256
      */
-    public static TensorMap tiled(final TensorView tensor, final int[] box, final Swizzle swizzle, final L2Promotion promotion) {
+    public static TensorMap tiled(final TensorView tensor, final int[] box, final Swizzle swizzle,
+                                  final L2Promotion promotion) {
         requireMappable(tensor, box);
         final int rank = tensor.rank();
         final Function encode = DriverLibrary.function("cuTensorMapEncodeTiled");
@@ -76,7 +77,8 @@ public final class TensorMap {
             final int result = encode.invokeInt(new Object[] {aligned, dataType(tensor.type()), rank,
                     new Pointer(tensor.address()), sizes, strides, boxes, steps, 0, swizzle.ordinal(),
                     promotion.ordinal(), 0});
-            final String description = "tensor map of " + tensor + ", box " + Arrays.toString(box) + ", swizzle " + swizzle;
+            final String description = "tensor map of " + tensor + ", box " + Arrays.toString(box) + ", swizzle "
+                    + swizzle;
             if (result != 0) {
                 throw new CudaException("encoding a " + description + ", strides " + Arrays.toString(tensor.strides())
                         + ", address 0x" + Long.toHexString(tensor.address()) + " failed: "

@@ -3,8 +3,8 @@ package io.qwenimage.kernels.driver;
 import java.util.Arrays;
 
 /**
- * A tensor in device memory as typed launchers take it: where it begins, its elements, its shape and its strides. It owns
- * nothing; whoever made it keeps the memory alive until the work that uses it has run.
+ * A tensor in device memory as typed launchers take it: where it begins, its elements, its shape and its strides. It
+ * owns nothing; whoever made it keeps the memory alive until the work that uses it has run.
  *
  * @param address of the first element in the device's memory; a multiple of the element's size
  * @param type of the elements
@@ -44,7 +44,8 @@ public record TensorView(long address, ElementType type, long[] shape, long[] st
     public static TensorView of(final DeviceBuffer buffer, final ElementType type, final long... shape) {
         final TensorView view = of(buffer.address(), type, shape);
         if (view.elements() * type.bytes() > buffer.bytes()) {
-            throw new IllegalArgumentException(view + " needs " + view.elements() * type.bytes() + " bytes, the buffer has "
+            throw new IllegalArgumentException(view + " needs " + view.elements() * type.bytes()
+                    + " bytes, the buffer has "
                     + buffer.bytes());
         }
         return view;

@@ -11,9 +11,9 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Times every kernel of the table on the machine's GPU. A kernel is launched once and its output checked; only then it is
- * timed: warmed up, and each time after the L2 cache was flushed. Printed are the median and the shortest time by events,
- * achieved TFLOP/s or GB/s by the median, and the share of the device's peak.
+ * Times every kernel of the table on the machine's GPU. A kernel is launched once and its output checked; only then it
+ * is timed: warmed up, and each time after the L2 cache was flushed. Printed are the median and the shortest time by
+ * events, achieved TFLOP/s or GB/s by the median, and the share of the device's peak.
  */
 public final class KernelBenchmark {
     private static final int WARM_UP = 3;
@@ -40,9 +40,11 @@ public final class KernelBenchmark {
     }
 
     private boolean run(final int ordinal, final DeviceProperties properties, final List<String> names) {
-        out.printf(Locale.ROOT, "%nbenchmark on %s; peaks by data sheet: %.0f TFLOP/s in BF16, %.0f GB/s%n", properties.title(),
+        out.printf(Locale.ROOT, "%nbenchmark on %s; peaks by data sheet: %.0f TFLOP/s in BF16, %.0f GB/s%n",
+                properties.title(),
                 peaks.teraflops(), peaks.gigabytes());
-        out.printf("%-34s %-58s %9s %9s %9s %7s %9s %7s%n", "kernel", "shape", "median us", "best us", "TFLOP/s", "of peak",
+        out.printf("%-34s %-58s %9s %9s %9s %7s %9s %7s%n", "kernel", "shape", "median us", "best us", "TFLOP/s",
+                "of peak",
                 "GB/s", "of peak");
         boolean good = true;
         for (final BenchmarkCase each : BenchmarkTable.cases()) {
@@ -99,7 +101,8 @@ public final class KernelBenchmark {
 
     private void print(final BenchmarkCase each, final double[] sortedMilliseconds) {
         final double median = sortedMilliseconds[sortedMilliseconds.length / 2] / 1e3;
-        out.printf(Locale.ROOT, "%-34s %-58s %9.1f %9.1f %9.1f %7s %9.1f %7s%n", each.kernel(), each.shape(), median * 1e6,
+        out.printf(Locale.ROOT, "%-34s %-58s %9.1f %9.1f %9.1f %7s %9.1f %7s%n", each.kernel(), each.shape(),
+                median * 1e6,
                 sortedMilliseconds[0] * 1e3, each.operations() / median / TERA,
                 share(each.operations() / median / TERA, peaks.teraflops()), each.bytes() / median / GIGA,
                 share(each.bytes() / median / GIGA, peaks.gigabytes()));

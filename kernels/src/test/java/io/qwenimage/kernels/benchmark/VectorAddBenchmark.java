@@ -17,7 +17,8 @@ final class VectorAddBenchmark {
     }
 
     static List<BenchmarkCase> cases() {
-        return List.of(new BenchmarkCase("vector_add_f32", "[67108864]", COUNT, 12.0 * COUNT, VectorAddBenchmark::prepare));
+        return List.of(new BenchmarkCase("vector_add_f32", "[67108864]", COUNT, 12.0 * COUNT,
+                VectorAddBenchmark::prepare));
     }
 
     private static BenchmarkCase.Prepared prepare(final KernelDevice device) {

@@ -22,8 +22,8 @@ import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
 import org.junit.platform.launcher.core.LauncherFactory;
 
 /**
- * Runs the tests that take a device, and prints a line for each class and the reason of everything that failed or was left
- * out. The exit status is 0 if at least one test passed and none failed.
+ * Runs the tests that take a device, and prints a line for each class and the reason of everything that failed or was
+ * left out. The exit status is 0 if at least one test passed and none failed.
  */
 public final class DeviceTests {
     private static final String TAG = "device";
@@ -97,7 +97,8 @@ public final class DeviceTests {
             out.printf("%n%-52s %7s %7s %7s %9s%n", "tests on the device", "passed", "failed", "skipped", "ms");
             final int[] sum = new int[3];
             counts.forEach((name, each) -> {
-                out.printf("%-52s %7d %7d %7d %9d%n", name, each[0], each[1], each[2], milliseconds.getOrDefault(name, 0L));
+                out.printf("%-52s %7d %7d %7d %9d%n", name, each[0], each[1], each[2],
+                        milliseconds.getOrDefault(name, 0L));
                 for (int kind = 0; kind < sum.length; kind++) {
                     sum[kind] += each[kind];
                 }
@@ -131,7 +132,8 @@ public final class DeviceTests {
     private static String describe(final Throwable failure) {
         final StringBuilder text = new StringBuilder(String.valueOf(failure));
         for (final StackTraceElement element : failure.getStackTrace()) {
-            if (element.getClassName().startsWith("io.qwenimage") && text.toString().lines().count() < LINES_OF_A_FAILURE) {
+            if (element.getClassName().startsWith("io.qwenimage")
+                    && text.toString().lines().count() < LINES_OF_A_FAILURE) {
                 text.append("\n    at ").append(element);
             }
         }

@@ -20,7 +20,8 @@ final class DeviceCalls {
     Map<String, Call> calls() {
         final Map<String, Call> calls = new HashMap<>();
         calls.put("cuInit", arguments -> Call.SUCCESS);
-        calls.put("cuDriverGetVersion", Call.of(arguments -> arguments.pointer(0).setInt(0, session().driverVersion())));
+        calls.put("cuDriverGetVersion", Call.of(arguments -> arguments.pointer(0).setInt(0,
+                session().driverVersion())));
         calls.put("cuDeviceGetCount", this::count);
         calls.put("cuDeviceGet", Call.of(arguments -> {
             session().device(arguments.number(1));
@@ -41,7 +42,8 @@ final class DeviceCalls {
         }));
         calls.put("cuCtxSetCurrent", Call.of(arguments -> session().setCurrent(arguments.word(0) == 0 ? null
                 : session().handles().get(arguments.word(0), PosedContext.class))));
-        calls.put("cuCtxGetDevice", Call.of(arguments -> arguments.pointer(0).setInt(0, session().current().ordinal())));
+        calls.put("cuCtxGetDevice", Call.of(arguments -> arguments.pointer(0).setInt(0,
+                session().current().ordinal())));
         calls.put("cuCtxSynchronize", Call.of(arguments -> standIn.streams().synchronizeContext()));
         calls.put("cuGetErrorName", arguments -> text(arguments, ErrorTexts.name(arguments.number(0))));
         calls.put("cuGetErrorString", arguments -> text(arguments, ErrorTexts.text(arguments.number(0))));
@@ -74,15 +76,18 @@ final class DeviceCalls {
             case CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR -> device.capability().major();
             case CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR -> device.capability().minor();
             case CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT -> device.multiprocessors();
-            case CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK -> PosedDevice.SHARED_BYTES_PER_BLOCK;
+            case CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK ->
+                    PosedDevice.SHARED_BYTES_PER_BLOCK;
             case CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN ->
                     device.sharedBytesPerBlockOptIn();
             case CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR ->
                     device.sharedBytesPerMultiprocessor();
             case CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_BLOCK,
-                    CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR -> PosedDevice.REGISTERS_PER_BLOCK;
+                    CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR ->
+                    PosedDevice.REGISTERS_PER_BLOCK;
             case CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK -> LaunchCalls.THREADS_PER_BLOCK;
-            case CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR -> device.threadsPerMultiprocessor();
+            case CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR ->
+                    device.threadsPerMultiprocessor();
             case CUdevice_attribute.CU_DEVICE_ATTRIBUTE_WARP_SIZE -> LaunchCalls.WARP;
             case CUdevice_attribute.CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE -> device.l2Bytes();
             case CUdevice_attribute.CU_DEVICE_ATTRIBUTE_UNIFIED_ADDRESSING -> 1;

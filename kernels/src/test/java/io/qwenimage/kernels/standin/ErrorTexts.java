@@ -39,7 +39,8 @@ final class ErrorTexts {
             case CUresult.CUDA_ERROR_LAUNCH_FAILED -> "unspecified launch failure";
             case CUresult.CUDA_ERROR_NOT_SUPPORTED -> "operation not supported";
             case CUresult.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED -> "operation not permitted when stream is capturing";
-            case CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED -> "operation failed due to a previous error during capture";
+            case CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED ->
+                    "operation failed due to a previous error during capture";
             case CUresult.CUDA_ERROR_STREAM_CAPTURE_ISOLATION ->
                     "dependency created on uncaptured work in another stream";
             case CUresult.CUDA_ERROR_UNKNOWN -> "unknown error";

@@ -33,8 +33,10 @@ final class GraphCalls {
         calls.put("cuGraphGetNodes", Call.of(arguments ->
                 arguments.pointer(2).setLong(0, graph(arguments.word(0)).work().size())));
         calls.put("cuGraphInstantiateWithFlags", Call.of(arguments -> arguments.pointer(0).setLong(0,
-                session().handles().open(new PosedGraphExecutable(session().current(), graph(arguments.word(1)).work())))));
-        calls.put("cuGraphDestroy", Call.of(arguments -> session().handles().close(arguments.word(0), PosedGraph.class)));
+                session().handles().open(new PosedGraphExecutable(session().current(),
+                graph(arguments.word(1)).work())))));
+        calls.put("cuGraphDestroy", Call.of(arguments -> session().handles().close(arguments.word(0),
+                PosedGraph.class)));
         calls.put("cuGraphExecDestroy", Call.of(arguments -> {
             session().current();
             session().handles().close(arguments.word(0), PosedGraphExecutable.class);

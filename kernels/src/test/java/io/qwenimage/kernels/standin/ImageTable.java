@@ -68,7 +68,8 @@ final class ImageTable {
     Optional<String> ptx(final String module, final String architecture) {
         final List<String> candidates = architecture.startsWith("sm_9") ? List.of(architecture, "sm_90a", "sm_80")
                 : List.of(architecture, "sm_80");
-        return candidates.stream().map(each -> text(module + "." + each + ".ptx")).flatMap(Optional::stream).findFirst();
+        return candidates.stream().map(each -> text(module + "." + each
+                + ".ptx")).flatMap(Optional::stream).findFirst();
     }
 
     /** A text among the images. */

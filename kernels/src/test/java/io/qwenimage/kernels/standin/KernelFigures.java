@@ -17,7 +17,8 @@ record KernelFigures(int registers, int staticSharedBytes, int localBytes, int m
      * @param json as the build writes it beside the images: architecture, kernel, figure
      */
     static Optional<KernelFigures> read(final String json, final String architecture, final String kernel) {
-        final Matcher section = Pattern.compile("\"" + architecture + "\"\\s*:\\s*\\{((?:[^{}]|\\{[^{}]*})*)}").matcher(json);
+        final Matcher section = Pattern.compile("\"" + architecture
+                + "\"\\s*:\\s*\\{((?:[^{}]|\\{[^{}]*})*)}").matcher(json);
         if (!section.find()) {
             return Optional.empty();
         }

@@ -11,7 +11,8 @@ final class KernelMachine {
         final int[] cluster = launch.cluster();
         final LaunchOptions options = LaunchOptions.standard().withSeed(launch.seed())
                 .withCluster(cluster[0], cluster[1], cluster[2]);
-        final LaunchResult result = PtxMachine.launch(function.module().program(), function.kernel().name(), launch.grid(),
+        final LaunchResult result = PtxMachine.launch(function.module().program(), function.kernel().name(),
+                launch.grid(),
                 launch.block(), launch.dynamicSharedBytes(), launch.parameters(), options);
         return new KernelRun(function.kernel().name(), function.module().image(), launch.toString(), result.findings(),
                 result.counters());

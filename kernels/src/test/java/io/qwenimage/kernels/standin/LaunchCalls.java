@@ -59,12 +59,14 @@ final class LaunchCalls {
             System.arraycopy(attribute.getIntArray(8, 3), 0, cluster, 0, 3);
             clustered = true;
         }
-        put(stream, function, configuration.getIntArray(0, 3), configuration.getIntArray(12, 3), configuration.getInt(24),
+        put(stream, function, configuration.getIntArray(0, 3), configuration.getIntArray(12, 3),
+                configuration.getInt(24),
                 cluster, clustered, parameters(function, arguments.pointer(2), arguments.pointer(3)));
     }
 
     private void put(final PosedStream stream, final PosedFunction function, final int[] grid, final int[] block,
-                     final int dynamicSharedBytes, final int[] cluster, final boolean clustered, final byte[] parameters) {
+                     final int dynamicSharedBytes, final int[] cluster, final boolean clustered,
+                     final byte[] parameters) {
         final int[] declared = function.kernel().limits().requiredCluster();
         final int[] clusters = clustered || declared == null ? cluster : declared.clone();
         requireGeometry(function, grid, block);
@@ -83,7 +85,8 @@ final class LaunchCalls {
             throw new Refusal(CUresult.CUDA_ERROR_INVALID_VALUE, "a grid of " + triple(grid) + " blocks for " + name);
         }
         if (block[0] < 1 || block[1] < 1 || block[2] < 1 || block[2] > BLOCK_Z || threads(block) > THREADS_PER_BLOCK) {
-            throw new Refusal(CUresult.CUDA_ERROR_INVALID_VALUE, "a block of " + triple(block) + " threads for " + name);
+            throw new Refusal(CUresult.CUDA_ERROR_INVALID_VALUE, "a block of " + triple(block) + " threads for "
+                    + name);
         }
         final int[] required = function.kernel().limits().requiredThreads();
         if (required != null && !Arrays.equals(required, block)) {
@@ -92,7 +95,8 @@ final class LaunchCalls {
         }
     }
 
-    private static void requireResources(final PosedFunction function, final int[] block, final int dynamicSharedBytes) {
+    private static void requireResources(final PosedFunction function, final int[] block,
+            final int dynamicSharedBytes) {
         final String name = function.kernel().name();
         final int warps = Math.toIntExact(Math.ceilDiv(threads(block), WARP));
         if (threads(block) > function.figures().maximumThreads()
@@ -102,7 +106,8 @@ final class LaunchCalls {
                     + function.figures().maximumThreads() + " threads in a block");
         }
         if (dynamicSharedBytes < 0 || dynamicSharedBytes > function.dynamicSharedLimit()) {
-            throw new Refusal(CUresult.CUDA_ERROR_INVALID_VALUE, dynamicSharedBytes + " bytes of dynamic shared memory for "
+            throw new Refusal(CUresult.CUDA_ERROR_INVALID_VALUE, dynamicSharedBytes
+                    + " bytes of dynamic shared memory for "
                     + name + ", which was allowed " + function.dynamicSharedLimit());
         }
     }
@@ -154,13 +159,17 @@ final class LaunchCalls {
         return packed;
     }
 
-    /** As the occupancy calculator of the toolkit has it: registers by warp, shared memory by block with 1 KiB of the system. */
+    /**
+     * As the occupancy calculator of the toolkit has it: registers by warp, shared memory by block with 1 KiB of the
+     * system.
+     */
     private static int residentBlocks(final PosedFunction function, final int threads, final int dynamicSharedBytes) {
         final PosedDevice device = function.module().context().device();
         final int warps = Math.ceilDiv(threads, WARP);
         final int byThreads = device.threadsPerMultiprocessor() / (warps * WARP);
         final int byRegisters = PosedDevice.REGISTERS_PER_BLOCK / (warps * registersOfWarp(function));
-        final int shared = function.figures().staticSharedBytes() + dynamicSharedBytes + PosedDevice.SHARED_BYTES_OF_SYSTEM;
+        final int shared = function.figures().staticSharedBytes() + dynamicSharedBytes
+                + PosedDevice.SHARED_BYTES_OF_SYSTEM;
         final int byShared = device.sharedBytesPerMultiprocessor() / shared;
         return Math.min(Math.min(byThreads, byRegisters), Math.min(byShared, device.blocksPerMultiprocessor()));
     }

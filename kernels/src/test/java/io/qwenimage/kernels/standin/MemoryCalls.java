@@ -109,7 +109,8 @@ final class MemoryCalls {
             access(stream.context(), source, bytes, region -> {
                 final int offset = (int) (source - region.base());
                 if (!region.isWritten(offset, bytes)) {
-                    session().find("a copy of " + bytes + " bytes to the host reads memory never written, the first at offset "
+                    session().find("a copy of " + bytes
+                            + " bytes to the host reads memory never written, the first at offset "
                             + firstUnwritten(region, offset, bytes));
                 }
                 target.write(0, region.bytes(), offset, bytes);
@@ -194,7 +195,8 @@ final class MemoryCalls {
     private int requireRange(final PosedContext context, final long address, final long bytes) {
         if (!context.holds(address, bytes) || bytes < 0 || bytes > Integer.MAX_VALUE) {
             throw new Refusal(CUresult.CUDA_ERROR_INVALID_VALUE, bytes + " bytes at 0x" + Long.toHexString(address)
-                    + (context.holds(address, 1) ? " leave their allocation" : ", which " + session().ownerOf(address)));
+                    + (context.holds(address, 1) ? " leave their allocation" : ", which "
+                    + session().ownerOf(address)));
         }
         return (int) bytes;
     }

@@ -154,7 +154,8 @@ final class ModuleCalls {
         } catch (final UnsupportedInstructionException e) {
             throw new Refusal(CUresult.CUDA_ERROR_INVALID_SOURCE, e.getMessage());
         }
-        arguments.pointer(0).setLong(0, session().handles().open(new PosedFunction(module, kernel, figures(module, kernel))));
+        arguments.pointer(0).setLong(0, session().handles().open(new PosedFunction(module, kernel,
+                figures(module, kernel))));
     }
 
     private static KernelFigures figures(final PosedModule module, final DecodedKernel kernel) {

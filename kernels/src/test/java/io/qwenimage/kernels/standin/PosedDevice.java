@@ -4,8 +4,8 @@ import io.qwenimage.kernels.driver.ComputeCapability;
 import java.util.UUID;
 
 /**
- * A device as which the stand-in poses; limits are those of "Technical Specifications per Compute Capability" in the CUDA
- * programming guide.
+ * A device as which the stand-in poses; limits are those of "Technical Specifications per Compute Capability" in the
+ * CUDA programming guide.
  *
  * @param sharedBytesPerMultiprocessor of which 1 KiB a block belongs to the system
  */
@@ -55,7 +55,8 @@ public record PosedDevice(String name, UUID uuid, ComputeCapability capability, 
 
     /** The same with another identity, for machines with two of a kind. */
     public PosedDevice withIdentity(final int number) {
-        return new PosedDevice(name, identity(number), capability, memoryBytes, multiprocessors, threadsPerMultiprocessor,
+        return new PosedDevice(name, identity(number), capability, memoryBytes, multiprocessors,
+                threadsPerMultiprocessor,
                 blocksPerMultiprocessor, sharedBytesPerMultiprocessor, l2Bytes);
     }
 

@@ -54,7 +54,8 @@ final class PosedStream {
         final List<Work> work = captured;
         captured = null;
         if (captureSpoiled) {
-            throw new Refusal(CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED, "a capture was spoiled by a forbidden call");
+            throw new Refusal(CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED,
+                    "a capture was spoiled by a forbidden call");
         }
         return work;
     }

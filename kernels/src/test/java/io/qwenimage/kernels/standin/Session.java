@@ -9,6 +9,8 @@ import jcuda.driver.CUresult;
 
 /** Everything that the stand-in knows between two set-ups: devices, contexts, handles, books, findings. */
 final class Session {
+    private static final long ADDRESSES_OF_A_DEVICE = 1L << 36;
+
     private final List<PosedDevice> devices;
     private final int driverVersion;
     private final long seed;
@@ -91,7 +93,8 @@ final class Session {
         }
         holders.merge(ordinal, 1, Integer::sum);
         if (!primaries.containsKey(ordinal)) {
-            final PosedContext context = new PosedContext(device, ordinal, new DeviceMemory(), seed);
+            final PosedContext context = new PosedContext(device, ordinal, new DeviceMemory(
+                    DeviceMemory.FIRST_ADDRESS + ordinal * ADDRESSES_OF_A_DEVICE), seed);
             primaries.put(ordinal, context);
             primaryHandles.put(ordinal, handles.open(context));
         }

@@ -8,8 +8,8 @@ import java.util.function.BooleanSupplier;
 import jcuda.driver.CUresult;
 
 /**
- * The stand-in for the CUDA driver. There is one in a process, for the dynamic loader knows one {@code libcuda.so.1}; it
- * must be installed before anything asks for CUDA, and is set up anew for each test.
+ * The stand-in for the CUDA driver. There is one in a process, for the dynamic loader knows one {@code libcuda.so.1};
+ * it must be installed before anything asks for CUDA, and is set up anew for each test.
  */
 public final class StandIn implements StandInLibrary.Receiver {
     /** The driver as which it poses: that of CUDA 13.1. */
@@ -102,7 +102,8 @@ public final class StandIn implements StandInLibrary.Receiver {
             return e.result();
         } catch (final RuntimeException | Error e) {
             // Nothing may be thrown through the library: the fault becomes a finding, which fails the test.
-            session.find(name + ": " + e + " at " + List.of(e.getStackTrace()).subList(0, Math.min(6, e.getStackTrace().length)));
+            session.find(name + ": " + e + " at " + List.of(e.getStackTrace()).subList(0,
+                    Math.min(6, e.getStackTrace().length)));
             return CUresult.CUDA_ERROR_UNKNOWN;
         }
     }

@@ -12,13 +12,23 @@ import java.util.Deque;
 public final class DeviceMemory {
     /** What an address is a multiple of when nothing else is asked for. */
     public static final int ALIGNMENT = 256;
-    private static final long FIRST_ADDRESS = 0x7f00_0000_0000L;
+    /** Where allocations begin when nothing else is asked for. */
+    public static final long FIRST_ADDRESS = 0x7f00_0000_0000L;
     private static final long GAP = 1L << 20;
     private static final int REMEMBERED_FREES = 4096;
 
     private volatile Table table = new Table(new long[0], new MemoryRegion[0]);
     private final Deque<FreedRange> freed = new ArrayDeque<>();
-    private long next = FIRST_ADDRESS;
+    private long next;
+
+    public DeviceMemory() {
+        this(FIRST_ADDRESS);
+    }
+
+    /** A memory whose addresses begin elsewhere, so that those of several devices differ. */
+    public DeviceMemory(final long firstAddress) {
+        this.next = firstAddress;
+    }
 
     /** Allocates bytes that count as never written; returns their address. */
     public long allocate(final long bytes) {
