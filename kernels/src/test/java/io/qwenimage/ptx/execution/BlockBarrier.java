@@ -25,6 +25,10 @@ public final class BlockBarrier {
         this.number = number;
     }
 
+    public int number() {
+        return number;
+    }
+
     /** Completed phases so far. */
     public long generation() {
         return generation;

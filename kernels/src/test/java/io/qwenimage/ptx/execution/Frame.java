@@ -19,6 +19,7 @@ public final class Frame {
     /** Of each watched register the lanes that have written it. */
     final int[] written;
     final int localBase;
+    private int carry;
     /** Copies results to the caller on return. */
     FrameCopy results;
 
@@ -51,6 +52,20 @@ public final class Frame {
         for (final Map.Entry<SpecialRegister, Integer> special : layout.specials().entrySet()) {
             refresh(special.getKey(), special.getValue(), warp);
         }
+    }
+
+    /** Sets a predicate for the lanes of the mask, whether or not the frame is the one that is running. */
+    public void setPredicate(final int slot, final int mask, final int values) {
+        predicates[slot] = predicates[slot] & ~mask | values & mask;
+    }
+
+    /** The condition code register's carry flag: a bit for each lane. */
+    public int carry() {
+        return carry;
+    }
+
+    public void setCarry(final int lanes) {
+        carry = lanes;
     }
 
     /** Where the function's variables lie in the local memory of its threads. */

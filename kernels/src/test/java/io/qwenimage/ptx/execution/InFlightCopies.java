@@ -1,11 +1,12 @@
 package io.qwenimage.ptx.execution;
 
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.Set;
 
 /** The ranges of a block's shared memory that copies are going to write at a time of their own. */
 public final class InFlightCopies {
-    private final List<Range> ranges = new ArrayList<>();
+    private final Set<Range> ranges = Collections.newSetFromMap(new IdentityHashMap<>());
 
     /** Notes a copy's destination; the range is to be given back when it has landed. */
     public Range add(final int offset, final int bytes, final String description) {
@@ -15,13 +16,7 @@ public final class InFlightCopies {
     }
 
     public void remove(final Range range) {
-        // The youngest is likeliest to be asked for last, the oldest first.
-        for (int i = 0; i < ranges.size(); i++) {
-            if (ranges.get(i) == range) {
-                ranges.remove(i);
-                return;
-            }
-        }
+        ranges.remove(range);
     }
 
     /** The copy that is going to write a byte of the range, or null. */

@@ -34,6 +34,11 @@ public final class MemoryAccess {
         counting.count(warp.counters(), warp.instruction().id, space, of, mask, width);
     }
 
+    /** Counts the passes through shared memory of a request that is counted otherwise. */
+    public void countWavefronts(final long[] of, final int mask, final int width) {
+        counting.countWavefronts(warp.counters(), warp.instruction().id, of, mask, width);
+    }
+
     public MemoryRegion region() {
         return region;
     }
@@ -56,6 +61,23 @@ public final class MemoryAccess {
         return true;
     }
 
+    /** Inspects a read of the first bytes of an aligned piece of global memory; false, after a finding, when it must not be. */
+    boolean readPart(final long address, final int alignment, final int count, final int lane) {
+        if ((address & alignment - 1) != 0) {
+            warp.report(FindingKind.MISALIGNED, lane,
+                "address 0x" + Long.toHexString(address) + " is not a multiple of " + alignment);
+            return false;
+        }
+        sharedOwner = null;
+        if (!locateGlobal(address, count, lane)) {
+            return false;
+        }
+        if (!region.isWritten(index, count)) {
+            reportUnwritten(count, lane, address);
+        }
+        return true;
+    }
+
     /** Inspects a write and finds its place, which the caller then fills; false, after a finding, when it must not. */
     public boolean write(final Space space, final long address, final int width, final int lane, final boolean strong) {
         if (!locate(space, address, width, lane)) {
@@ -70,6 +92,17 @@ public final class MemoryAccess {
         }
         if (sharedOwner != null && sharedOwner.races() != null) {
             noteRace(sharedOwner.races().write(warp, lane, index, width, strong), lane);
+        }
+        return true;
+    }
+
+    /** Inspects an atomic update and finds its place; false, after a finding, when it must not happen. */
+    public boolean update(final Space space, final long address, final int width, final int lane, final boolean reads) {
+        if (!write(space, address, width, lane, true)) {
+            return false;
+        }
+        if (reads && !region.isWritten(index, width)) {
+            reportUnwritten(width, lane, address);
         }
         return true;
     }

@@ -78,7 +78,7 @@ final class RequestCounting {
         return false;
     }
 
-    private void countWavefronts(final CounterSheet counters, final int id, final long[] addresses, final int mask,
+    void countWavefronts(final CounterSheet counters, final int id, final long[] addresses, final int mask,
                                  final int width) {
         final int phases = Math.max(1, width / 4);
         final int lanes = 32 / phases;

@@ -18,8 +18,20 @@ public final class InstructionRegistry {
     public static InstructionRegistry standard() {
         final InstructionRegistry registry = new InstructionRegistry();
         MoveInstructions.register(registry);
+        ArithmeticInstructions.register(registry);
         IntegerInstructions.register(registry);
+        CarryInstructions.register(registry);
+        BitInstructions.register(registry);
+        FloatInstructions.register(registry);
+        SpecialInstructions.register(registry);
+        ComparisonInstructions.register(registry);
+        ConversionInstructions.register(registry);
         MemoryInstructions.register(registry);
+        AtomicInstructions.register(registry);
+        AsyncCopyInstructions.register(registry);
+        WarpInstructions.register(registry);
+        BarrierInstructions.register(registry);
+        MatrixInstructions.register(registry);
         ControlInstructions.register(registry);
         TensorInstructions.register(registry);
         return registry;
