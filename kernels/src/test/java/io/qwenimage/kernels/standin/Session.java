@@ -116,7 +116,8 @@ final class Session {
     private void destroyPrimary(final int ordinal) {
         final PosedContext context = primaries.remove(ordinal);
         handles.close(primaryHandles.remove(ordinal), PosedContext.class);
-        if (!context.isBroken()) {
+        // Of a broken context, or one with a kernel that does not end, nobody can close anything.
+        if (!context.isBroken() && !context.isStuck()) {
             context.drain();
             context.leaks().forEach(leak -> find("a leak at the end of the context of " + context.device().name() + ": "
                     + leak));

@@ -1,0 +1,134 @@
+package io.qwenimage.kernels.driver;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.qwenimage.kernels.standin.StandIn;
+import io.qwenimage.kernels.standin.StandInCheck;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+@ExtendWith(StandInCheck.class)
+class CudaGraphTest {
+    private static final long BUDGET = 1L << 20;
+
+    private final StandIn standIn = StandIn.install();
+
+    @Test
+    void testReplaySeesTheValuesOfItsTime() {
+        try (CudaDevice device = CudaDevice.open(0, BUDGET)) {
+            final CudaStream stream = device.openStream();
+            try (DeviceBuffer x = stream.allocate(8); DeviceBuffer out = stream.allocate(8)) {
+                final KernelFunction add = device.module("vector_add").kernel("vector_add_f32");
+                final CudaGraph graph = stream.capture(() -> {
+                    assertTrue(stream.isCapturing());
+                    add.launch(stream, LaunchGeometry.of(1, 32),
+                            new KernelArguments().pointer(x).pointer(x).pointer(out).i32(2));
+                    add.launch(stream, LaunchGeometry.of(1, 32),
+                            new KernelArguments().pointer(out).pointer(x).pointer(out).i32(2));
+                });
+                assertFalse(stream.isCapturing());
+                assertEquals(2, graph.nodes());
+                assertEquals(0, standIn.books().kernels());
+                for (int round = 1; round < 4; round++) {
+                    stream.upload(Bytes.of(round, 10), x);
+                    graph.launch(stream);
+                    assertArrayEquals(new float[] {3 * round, 30}, Bytes.download(stream, out));
+                }
+                assertEquals(6, standIn.books().kernels());
+                assertEquals(3, standIn.books().launches());
+                graph.close();
+                graph.close();
+                final IllegalStateException error = assertThrows(IllegalStateException.class,
+                        () -> graph.launch(stream));
+                assertEquals("graph of 2 nodes is closed", error.getMessage());
+            }
+        }
+    }
+
+    @Test
+    void testMemoryOfTheGraphIsNotGivenToOthersWhileItLives() {
+        try (CudaDevice device = CudaDevice.open(0, BUDGET)) {
+            final CudaStream stream = device.openStream();
+            try (DeviceBuffer out = stream.allocate(4)) {
+                final CudaGraph graph = stream.capture(() -> {
+                    try (DeviceBuffer first = stream.allocate(2048)) {
+                        stream.fill(first, (byte) 1);
+                        stream.copy(first, 0, out, 0, 4);
+                    }
+                    // Within the graph the block serves again.
+                    try (DeviceBuffer second = stream.allocate(2048)) {
+                        stream.fill(second, (byte) 2);
+                    }
+                });
+                assertEquals(new MemoryBooks(BUDGET, 512 + 2048, 0, 512 + 2048, 1), device.memory().books());
+                try (DeviceBuffer other = stream.allocate(2048)) {
+                    stream.fill(other, (byte) 7);
+                    graph.launch(stream);
+                    assertEquals(Float.intBitsToFloat(0x07070707), Bytes.download(stream, other)[0]);
+                }
+                graph.close();
+                assertEquals(new MemoryBooks(BUDGET, 512, 2 * 2048, 512 + 2 * 2048, 1), device.memory().books());
+            }
+        }
+    }
+
+    @Test
+    void testWaitingWhileCapturing() {
+        try (CudaDevice device = CudaDevice.open(0, BUDGET)) {
+            final CudaStream stream = device.openStream();
+            final CudaException error = assertThrows(CudaException.class, () -> stream.capture(stream::synchronize));
+            assertEquals("waiting for the stream failed on Stand-in A100 (device 0, compute capability 8.0): "
+                    + "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED (operation not permitted when stream is capturing)",
+                    error.getMessage());
+            assertEquals(2, standIn.findings().size());
+            standIn.clearFindings();
+            // The stream works again.
+            try (DeviceBuffer buffer = stream.allocate(4)) {
+                stream.fill(buffer, (byte) 0);
+                assertArrayEquals(new float[1], Bytes.download(stream, buffer));
+            }
+        }
+    }
+
+    @Test
+    void testWorkThatFailsWhileCapturingLeavesNothing() {
+        try (CudaDevice device = CudaDevice.open(0, BUDGET)) {
+            final CudaStream stream = device.openStream();
+            assertThrows(IllegalArgumentException.class, () -> stream.capture(() -> {
+                stream.allocate(700).close();
+                throw new IllegalArgumentException("fault of the work");
+            }));
+            assertEquals(new MemoryBooks(BUDGET, 0, 1024, 1024, 0), device.memory().books());
+        }
+    }
+
+    @Test
+    void testUploadFromPageableMemoryIsNotCaptured() {
+        try (CudaDevice device = CudaDevice.open(0, BUDGET)) {
+            final CudaStream stream = device.openStream();
+            try (DeviceBuffer buffer = stream.allocate(4)) {
+                assertThrows(CudaException.class, () -> stream.capture(() -> stream.upload(Bytes.of(1), buffer)));
+                assertEquals("cuMemcpyHtoDAsync_v2: copying host memory that is not page-locked on a stream that "
+                        + "captures",
+                        standIn.findings().get(0));
+                standIn.clearFindings();
+            }
+        }
+    }
+
+    @Test
+    void testCloseOfTheDeviceClosesGraphs() {
+        try (CudaDevice device = CudaDevice.open(0, BUDGET)) {
+            final CudaStream stream = device.openStream();
+            try (DeviceBuffer buffer = stream.allocate(4)) {
+                stream.capture(() -> stream.fill(buffer, (byte) 1)).launch(stream);
+            }
+        }
+        assertEquals(List.of(), standIn.open());
+    }
+}
