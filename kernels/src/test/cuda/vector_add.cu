@@ -26,3 +26,20 @@ extern "C" __global__ void block_sum_f32(const float* x, float* out) {
         out[blockIdx.x] = sum;
     }
 }
+
+// Keeps more values alive than 1024 threads of a block have registers for; y[i] = sum over j of x[i + 32 j] * x[j].
+extern "C" __global__ void hungry_f32(const float* x, float* y) {
+    constexpr int COUNT = 96;
+    float values[COUNT];
+#pragma unroll
+    for (int j = 0; j < COUNT; j++) {
+        values[j] = x[threadIdx.x + 32 * j];
+    }
+    __syncthreads();
+    float sum = 0.0f;
+#pragma unroll
+    for (int j = 0; j < COUNT; j++) {
+        sum += values[j] * x[j];
+    }
+    y[threadIdx.x] = sum;
+}

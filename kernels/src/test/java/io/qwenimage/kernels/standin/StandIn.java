@@ -1,5 +1,6 @@
 package io.qwenimage.kernels.standin;
 
+import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
 import java.util.HashMap;
 import java.util.List;
@@ -21,6 +22,8 @@ public final class StandIn implements StandInLibrary.Receiver {
     private final Map<String, Call> calls = new HashMap<>();
     private final StreamCalls streams = new StreamCalls(this);
     private final ModuleCalls modules = new ModuleCalls(this);
+    /** Held because JNA unloads a library that nobody holds. */
+    private final NativeLibrary library;
     private final KernelMachine machine = new KernelMachine();
     private Session session = new Session(List.of(PosedDevice.a100()), DRIVER_VERSION, 0);
 
@@ -32,7 +35,7 @@ public final class StandIn implements StandInLibrary.Receiver {
         calls.putAll(new LaunchCalls(this).calls());
         calls.putAll(new GraphCalls(this).calls());
         calls.putAll(new TensorMapCalls(this).calls());
-        StandInLibrary.load(this);
+        library = StandInLibrary.load(this);
     }
 
     /** The stand-in of this process, built and loaded on first use. */

@@ -29,14 +29,16 @@ final class StandInLibrary {
 
     /**
      * @param receiver answers all calls from now on; it must stay reachable
+     * @return the library, which is unloaded when it is not reachable any more
      * @throws IllegalStateException if there is no C compiler
      */
-    static void load(final Receiver receiver) {
+    static NativeLibrary load(final Receiver receiver) {
         try {
             final Path folder = Files.createTempDirectory("stand-in-libcuda-");
             try {
                 final NativeLibrary library = NativeLibrary.getInstance(build(folder).toString());
                 library.getFunction("standin_connect").invokeVoid(new Object[] {receiver});
+                return library;
             } finally {
                 deleteAll(folder);
             }
