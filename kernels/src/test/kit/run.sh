@@ -39,6 +39,8 @@ status=0
     command -v nvidia-smi > /dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit --format=csv
     if [ $what != benchmark ]; then
         run io.qwenimage.kernels.kit.DeviceTests "$@" 2>&1 || echo 1 > "$report.failed"
+        # In a process of their own, in case the driver does not recover from what they do.
+        [ $# -gt 0 ] || run io.qwenimage.kernels.kit.DeviceTests --loss 2>&1 || echo 1 > "$report.failed"
     fi
     if [ $what != tests ]; then
         run io.qwenimage.kernels.benchmark.KernelBenchmark "$@" 2>&1 || echo 1 > "$report.failed"

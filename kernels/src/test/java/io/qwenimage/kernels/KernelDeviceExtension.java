@@ -2,6 +2,7 @@ package io.qwenimage.kernels;
 
 import io.qwenimage.kernels.driver.ComputeCapability;
 import io.qwenimage.kernels.driver.CudaDevice;
+import io.qwenimage.kernels.driver.DeviceLostException;
 import io.qwenimage.kernels.driver.DeviceProperties;
 import io.qwenimage.kernels.standin.PosedDevice;
 import io.qwenimage.kernels.standin.StandIn;
@@ -27,12 +28,20 @@ final class KernelDeviceExtension implements ParameterResolver, AfterEachCallbac
         private CudaDevice device;
 
         private synchronized void keep(final int ordinal) {
-            if (device != null && device.isLost()) {
-                device.close();
-                device = null;
-            }
             if (device == null) {
                 device = CudaDevice.open(ordinal, 1);
+            }
+        }
+
+        /** Gives up a context that an error has broken, so that the next test gets a new one. */
+        private synchronized void drop() {
+            final CudaDevice broken = device;
+            device = null;
+            try {
+                broken.close();
+            } catch (final DeviceLostException e) {
+                // As expected: it is closed nevertheless.
+                return;
             }
         }
 
@@ -63,13 +72,17 @@ final class KernelDeviceExtension implements ParameterResolver, AfterEachCallbac
             final DeviceProperties properties = CudaDevice.list().get(ordinal);
             Assumptions.assumeTrue(wanted.isEmpty() || wanted.get().equals(properties.capability()),
                     () -> "needs compute capability " + wanted.orElseThrow() + ", not " + properties.title());
-            context.getRoot().getStore(NAMESPACE).computeIfAbsent(RealContext.class, key -> new RealContext(),
-                    RealContext.class).keep(ordinal);
+            realContext(context).keep(ordinal);
             return new KernelDevice(CudaDevice.openForDebugging(ordinal, KernelDevice.BUDGET_BYTES, Map.of()));
         }
         final ComputeCapability posed = wanted.orElse(DEFAULT);
         StandIn.install().setUp(context.getUniqueId().hashCode(), PosedDevice.of(posed.major(), posed.minor()));
         return new KernelDevice(CudaDevice.openForDebugging(0, KernelDevice.BUDGET_BYTES, Map.of()));
+    }
+
+    private static RealContext realContext(final ExtensionContext context) {
+        return context.getRoot().getStore(NAMESPACE).computeIfAbsent(RealContext.class, key -> new RealContext(),
+                RealContext.class);
     }
 
     private static Optional<ComputeCapability> wanted(final ExtensionContext context) {
@@ -90,6 +103,9 @@ final class KernelDeviceExtension implements ParameterResolver, AfterEachCallbac
             device.close();
         } catch (final RuntimeException e) {
             faults.add("closing the device: " + e.getMessage());
+        }
+        if (KernelDevice.isReal() && device.cuda().isLost()) {
+            realContext(context).drop();
         }
         if (!KernelDevice.isReal()) {
             faults.addAll(StandIn.install().findings());

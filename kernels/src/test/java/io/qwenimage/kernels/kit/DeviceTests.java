@@ -26,14 +26,17 @@ import org.junit.platform.launcher.core.LauncherFactory;
  * left out. The exit status is 0 if at least one test passed and none failed.
  */
 public final class DeviceTests {
-    private static final String TAG = "device";
     private static final int LINES_OF_A_FAILURE = 12;
 
     private DeviceTests() {
     }
 
-    /** @param arguments names of test classes without their package; none for all */
+    /**
+     * @param arguments names of test classes without their package, none for all; or {@code --loss} for those that
+     * break     the device's context
+     */
     public static void main(final String... arguments) {
+        final boolean loss = arguments.length > 0 && "--loss".equals(arguments[0]);
         final PrintStream out = System.out;
         if (!KernelDevice.isReal()) {
             out.println("On the stand-in; -Dqwenimage.gpu=real takes the machine's GPU");
@@ -43,10 +46,11 @@ public final class DeviceTests {
                 + " MiB, " + device.multiprocessors() + " multiprocessors, driver for CUDA "
                 + device.driverVersion() / 1000 + "." + device.driverVersion() % 1000 / 10));
         final Report report = new Report();
-        final String classes = arguments.length == 0 ? ".*" : ".*\\.(" + String.join("|", arguments) + ")";
+        final String classes = loss || arguments.length == 0 ? ".*" : ".*\\.(" + String.join("|", arguments) + ")";
         final LauncherDiscoveryRequest request = LauncherDiscoveryRequestBuilder.request()
                 .selectors(selectPackage("io.qwenimage"))
-                .filters(TagFilter.includeTags(TAG), ClassNameFilter.includeClassNamePatterns(classes)).build();
+                .filters(TagFilter.includeTags(loss ? "device-loss" : "device"),
+                ClassNameFilter.includeClassNamePatterns(classes)).build();
         final long start = System.nanoTime();
         LauncherFactory.create().execute(request, report);
         report.print(out, Duration.ofNanos(System.nanoTime() - start));
