@@ -1,7 +1,13 @@
-"""Measures a packed folder as diffusers runs it: figures.json and a contact sheet whose prompts are printed beside it."""
+"""Measures a packed folder on held-out prompts and pictures, as diffusers and transformers run it and as our engine does.
+
+`python evaluate.py --folder DEMO --output FOLDER` writes FOLDER/tasks.json and the pictures to be captioned, answers
+with the references, and prints the figures. `DemoAnswers DEMO FOLDER FOLDER/engine` (a main class among the tests)
+answers with the engine; `--judge` then judges both, and `figures.json` holds what the model card says.
+"""
 
 import argparse
 import json
+import re
 import time
 from pathlib import Path
 
@@ -9,12 +15,137 @@ import numpy as np
 import torch
 from diffusers import QwenImagePipeline
 from PIL import Image
+from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessor
 
+import chat
 import checker
 import pack
+import sentences
 import training
 import wording
 import world
+
+OVERLAP = 0.5  # intersection over union
+
+
+def held_out(count: int, seed: int) -> tuple[world.Scenes, list[str], world.Scenes]:
+    """Scenes and prompts for pictures; scenes for captions and boxes."""
+    generator = np.random.default_rng(seed)
+    scenes = world.sample(generator, count, 0.5)
+    told, _ = wording.Narrator(generator, strange=0.0).tell(scenes)
+    return scenes, told, world.sample(np.random.default_rng(seed + 1), count, 0.5)
+
+
+def phrases(scenes: world.Scenes) -> list[str]:
+    """One thing of each scene, by colour and shape."""
+    return [f"{world.COLOURS[c]} {world.SHAPES[s]}" for c, s in zip(scenes.colour[:, 0], scenes.shape[:, 0])]
+
+
+def write_tasks(output: Path, told: list[str], shown: world.Scenes, seed: int) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    for row, picture in enumerate(world.to_bytes(world.render(shown))):
+        Image.fromarray(picture).save(output / f"shown-{row:03d}.png")
+    prompts = [{"text": text, "seed": seed + row, "file": f"drawn-{row:03d}.png"} for row, text in enumerate(told)]
+    questions = [{"file": f"shown-{row:03d}.png", "phrase": phrase} for row, phrase in enumerate(phrases(shown))]
+    tasks = {"prompts": prompts, "questions": questions}
+    (output / "tasks.json").write_text(json.dumps(tasks, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def draw(folder: Path, tasks: dict, output: Path) -> None:
+    card = json.loads((folder / "qwenimage.json").read_text())["recommended"]
+    pipeline = QwenImagePipeline.from_pretrained(folder, torch_dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    output.mkdir(exist_ok=True)
+    for start in range(0, len(tasks["prompts"]), 20):
+        part = tasks["prompts"][start : start + 20]
+        pictures = pipeline(
+            [prompt["text"] for prompt in part],
+            negative_prompt=[card["negative_prompt"]] * len(part),
+            width=card["width"],
+            height=card["height"],
+            num_inference_steps=card["num_inference_steps"],
+            true_cfg_scale=card["true_cfg_scale"],
+            generator=[torch.Generator().manual_seed(prompt["seed"]) for prompt in part],
+        ).images
+        for prompt, picture in zip(part, pictures):
+            picture.save(output / prompt["file"])
+
+
+@torch.no_grad()
+def answer(folder: Path, tasks: dict, root: Path, output: Path) -> None:
+    """Greedy, one after the other."""
+    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder / "text_encoder", torch_dtype=torch.float32).eval()
+    processor = Qwen2VLImageProcessor.from_pretrained(folder / "processor")
+    tokens = sentences.tokenizer()
+    writer = sentences.Writer()
+    image = tokens.token_to_id("<|image_pad|>")
+
+    def ask(picture: Image.Image, question: str) -> str:
+        shown = processor(picture, return_tensors="pt")
+        ids = torch.tensor([writer.dialogue(tokens.encode(question).ids, [])[0][:-1]])
+        made = model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), mm_token_type_ids=(ids == image).int(), **shown,
+            max_new_tokens=128, do_sample=False, eos_token_id=writer.end[0], pad_token_id=writer.end[0],
+        )  # fmt: skip
+        return tokens.decode(made[0, ids.shape[1] :].tolist())
+
+    answers = []
+    for question in tasks["questions"]:
+        picture = Image.open(root / question["file"])
+        found = ask(picture, chat.FIND_ONE.format(question["phrase"]))
+        try:
+            read = json.loads(re.sub(r"^```json\n|\n```$", "", found))
+            scale = world.SIZE / chat.SIDE
+            boxes = [{"label": each["label"], "box": [round(v * scale) for v in each["bbox_2d"]]} for each in read]
+        except (ValueError, KeyError, TypeError):
+            boxes = []
+        answers.append({"caption": ask(picture, chat.CAPTION), "boxes": boxes})
+    output.mkdir(exist_ok=True)
+    (output / "answers.json").write_text(json.dumps(answers, indent=1))
+
+
+def caption_right(caption: str, scenes: world.Scenes, row: int) -> bool:
+    """Every thing, with its colour, and nothing else."""
+    said = re.sub(r" on an? .*background.*", "", caption.lower())
+    named = re.findall(f"({'|'.join(world.COLOURS)}) ({'|'.join(world.SHAPES)})", said)
+    count = int(scenes.count[row])
+    there = [(world.COLOURS[scenes.colour[row, i]], world.SHAPES[scenes.shape[row, i]]) for i in range(count)]
+    return sorted(named) == sorted(there)
+
+
+def boxes_right(found: list[dict], scenes: world.Scenes, boxes: np.ndarray, row: int) -> bool:
+    """As many as there are of what was asked for, each where one is."""
+    first = (scenes.colour[row, 0], scenes.shape[row, 0])
+    wanted = [boxes[row, i] for i in range(scenes.count[row]) if (scenes.colour[row, i], scenes.shape[row, i]) == first]
+    if len(found) != len(wanted):
+        return False
+    overlaps = np.array([[overlap(np.array(each["box"], float), box) for box in wanted] for each in found])
+    return bool((overlaps.max(axis=0) >= OVERLAP).all() and (overlaps.max(axis=1) >= OVERLAP).all())
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    inside = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
+    return inside / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - inside)
+
+
+def judge(folder: Path, tasks: dict, scenes: world.Scenes, shown: world.Scenes) -> dict:
+    drawn = [np.asarray(Image.open(folder / prompt["file"]).convert("RGB")) for prompt in tasks["prompts"]]
+    verdicts = [checker.judge(checker.look(picture), scenes, row) for row, picture in enumerate(drawn)]
+    figures = {}
+    for name, rows in (
+        ("one", np.flatnonzero(scenes.count == 1)),
+        ("two", np.flatnonzero(scenes.count == 2)),
+        ("all", np.arange(len(scenes))),
+    ):
+        figures[name] = {"n": len(rows)} | checker.tally([verdicts[row] for row in rows])
+    answers = json.loads((folder / "answers.json").read_text())
+    boxes = world.boxes(shown)
+    captions = [caption_right(each["caption"], shown, row) for row, each in enumerate(answers)]
+    found = [boxes_right(each["boxes"], shown, boxes, row) for row, each in enumerate(answers)]
+    figures["captions"] = round(100 * np.mean(captions), 1)
+    figures["boxes"] = round(100 * np.mean(found), 1)
+    Image.fromarray(world.sheet(np.stack(drawn[:40]), 8)).save(folder / "sheet.png")
+    return figures
 
 
 def main() -> None:
@@ -22,42 +153,24 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=pack.RESOURCES)
     parser.add_argument("--output", type=Path, default=training.ROOT / "evaluation")
     parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--scale", type=float)
+    parser.add_argument("--judge", action="store_true", help="judge what there is")
     parser.add_argument("--seed", type=int, default=2_000_001)
     arguments = parser.parse_args()
-    card = json.loads((arguments.folder / "qwenimage.json").read_text())["recommended"]
-    steps = arguments.steps or card["num_inference_steps"]
-    scale = arguments.scale or card["true_cfg_scale"]
-    generator = np.random.default_rng(arguments.seed)
-    scenes = world.sample(generator, arguments.count, 0.5)
-    sentences, _ = wording.Narrator(generator, strange=0.0).tell(scenes)
-    pipeline = QwenImagePipeline.from_pretrained(arguments.folder, torch_dtype=torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
-    drawn = []
-    started = time.time()
-    for start in range(0, arguments.count, 25):
-        training.rest()
-        prompts = sentences[start : start + 25]
-        result = pipeline(
-            prompts,
-            negative_prompt=[card["negative_prompt"]] * len(prompts),
-            width=card["width"],
-            height=card["height"],
-            num_inference_steps=steps,
-            true_cfg_scale=scale,
-            generator=torch.Generator().manual_seed(arguments.seed + start),
-        )
-        drawn += [np.asarray(picture) for picture in result.images]
-    verdicts = [checker.judge(checker.look(picture), scenes, row) for row, picture in enumerate(drawn)]
-    figures = {"steps": steps, "scale": scale, "seconds": round(time.time() - started, 1)}
-    figures["names"] = list(checker.tally(verdicts[:1]))
-    for name, rows in (("one", np.flatnonzero(scenes.count == 1)), ("two", np.flatnonzero(scenes.count == 2))):
-        figures[name] = {"n": len(rows)} | checker.tally([verdicts[row] for row in rows])
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    scenes, told, shown = held_out(arguments.count, arguments.seed)
+    if not arguments.judge:
+        write_tasks(arguments.output, told, shown, arguments.seed)
+    tasks = json.loads((arguments.output / "tasks.json").read_text(encoding="utf-8"))
+    if not arguments.judge:
+        started = time.time()
+        answer(arguments.folder, tasks, arguments.output, arguments.output / "reference")
+        draw(arguments.folder, tasks, arguments.output / "reference")
+        print(f"{time.time() - started:.0f} s")
+    figures = {
+        name: judge(arguments.output / name, tasks, scenes, shown)
+        for name in ("reference", "engine")
+        if (arguments.output / name / "answers.json").exists()
+    }
     (arguments.output / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
-    Image.fromarray(world.sheet(np.stack(drawn[:40]), 8)).save(arguments.output / "sheet.png")
-    (arguments.output / "prompts.txt").write_text("\n".join(sentences) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))
 
 

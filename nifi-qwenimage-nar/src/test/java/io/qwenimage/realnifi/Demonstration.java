@@ -16,13 +16,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Prompts to pictures in a real NiFi, for a person who watches: what {@code .bin/nifi} runs. */
+/** Prompts to pictures, a caption and boxes in a real NiFi, for a person who watches: what {@code .bin/nifi} runs. */
 public final class Demonstration {
     private static final String ONCE = "--once";
     private static final String MEASURE = "--measure";
+    private static final String SHEET = "contact-sheet.png";
     private static final int CANVAS_PORT = 18080;
     private static final int PROMPT_PORT = 18182;
     private static final Duration PICTURES_LIMIT = Duration.ofMinutes(10);
+    /** The picture that is captioned and looked through, and what is looked for. */
+    private static final String SHOWN = "two-shapes";
+    private static final String PHRASES = "green triangle, blue square";
     private static final String HTTP_PROMPT = "a blue star above a yellow square";
     private static final Map<String, String> FILE_PROMPTS = filePrompts();
 
@@ -51,15 +55,14 @@ public final class Demonstration {
             new Demonstration(System.out, build.resolve("demonstration")).run(
                     ServerParts.of(Path.of(System.getProperty("qwenimage.nifi.parts"))),
                     Path.of(System.getProperty("qwenimage.nar")),
-                    Path.of(System.getProperty("qwenimage.flow.templates")).resolve(TextToImageFlow.TEMPLATE),
-                    options);
+                    Path.of(System.getProperty("qwenimage.flow.templates")), options);
         } catch (final IllegalStateException e) {
             System.err.println(e.getMessage());
             System.exit(1);
         }
     }
 
-    private void run(final ServerParts parts, final Path nar, final Path template, final List<String> options)
+    private void run(final ServerParts parts, final Path nar, final Path templates, final List<String> options)
             throws IOException, InterruptedException {
         out.println("Starting NiFi ...");
         try (NiFiInstance nifi = NiFiInstance.start(parts, home.resolve("nifi"), freeOr(CANVAS_PORT),
@@ -68,15 +71,23 @@ public final class Demonstration {
                     + nifi.home().resolve("logs/nifi-app.log"));
             final int processors = nifi.deploy(nar);
             out.println("Loaded " + nar.getFileName() + " into the running NiFi: " + processors + " processors");
-            final TextToImageFlow flow = TextToImageFlow.start(nifi, template, home, freeOr(PROMPT_PORT));
-            out.println("Imported and started " + template.getFileName());
+            final TextToImageFlow flow = TextToImageFlow.start(nifi, templates.resolve(TextToImageFlow.TEMPLATE), home,
+                    freeOr(PROMPT_PORT));
+            out.println("Imported and started " + TextToImageFlow.TEMPLATE);
             sayWhatTheModelIs();
             final Map<Path, Long> before = TextToImageFlow.files(flow.pictures());
             final int failuresBefore = TextToImageFlow.files(flow.failures()).size();
-            send(flow);
+            final Map<String, String> sent = send(flow);
             awaitPictures(flow, before, failuresBefore);
+            final ContactSheet sheet = new ContactSheet();
+            for (final Map.Entry<String, String> picture : sent.entrySet()) {
+                sheet.add(flow.pictures().resolve(picture.getKey() + ".png"), picture.getValue());
+            }
+            look(nifi, templates, flow.pictures().resolve(SHOWN + ".png"), sheet);
+            sheet.write(home.resolve(SHEET));
             out.println();
             out.println("Pictures: " + flow.pictures());
+            out.println("On one sheet, with prompts, caption and boxes: " + home.resolve(SHEET));
             out.println("Canvas:   " + nifi.canvas() + "#/process-groups/" + flow.group().id());
             if (options.contains(MEASURE)) {
                 new Overhead(nifi, flow).print(out);
@@ -107,13 +118,43 @@ public final class Demonstration {
         }
     }
 
-    private void send(final TextToImageFlow flow) throws IOException, InterruptedException {
+    /** What each picture will be called, and its prompt. */
+    private Map<String, String> send(final TextToImageFlow flow) throws IOException, InterruptedException {
+        final Map<String, String> sent = new LinkedHashMap<>();
         for (final Map.Entry<String, String> prompt : FILE_PROMPTS.entrySet()) {
-            flow.sendFile(prompt.getKey(), prompt.getValue().getBytes(StandardCharsets.UTF_8));
-            out.println("Sent as the file " + prompt.getKey() + ": " + prompt.getValue());
+            flow.sendFile(prompt.getKey() + ".txt", prompt.getValue().getBytes(StandardCharsets.UTF_8));
+            out.println("Sent as the file " + prompt.getKey() + ".txt: " + prompt.getValue());
+            sent.put(prompt.getKey(), prompt.getValue());
         }
-        flow.sendHttp(HTTP_PROMPT, "seed=7");
+        sent.put(flow.sendHttp(HTTP_PROMPT, "seed=7"), HTTP_PROMPT);
         out.println("Sent over HTTP: " + HTTP_PROMPT);
+        return sent;
+    }
+
+    /** Captions a picture and finds things in it, in flows of their own. */
+    private void look(final NiFiInstance nifi, final Path templates, final Path picture, final ContactSheet sheet)
+            throws IOException, InterruptedException {
+        final byte[] content = Files.readAllBytes(picture);
+        final Path folder = Files.createTempDirectory(home, "look-");
+        final String name = picture.getFileName().toString();
+        try (PictureFlow captions = PictureFlow.start(nifi, templates.resolve(PictureFlow.CAPTION),
+                folder.resolve("caption"), Map.of());
+                PictureFlow boxes = PictureFlow.start(nifi, templates.resolve(PictureFlow.GROUND),
+                folder.resolve("ground"), Map.of("phrases", PHRASES))) {
+            out.println("Imported and started " + PictureFlow.CAPTION + " and " + PictureFlow.GROUND);
+            captions.send(name, content);
+            boxes.send(name, content);
+            final String caption = captions.awaitIndex(1, PICTURES_LIMIT).getFirst().path("caption").asText();
+            out.println("Caption of " + name + ": " + caption);
+            sheet.add(picture, "Caption: " + caption);
+            final Path annotated = boxes.awaitAnswer(PICTURES_LIMIT);
+            if (annotated == null) {
+                out.println("Looked for in " + name + ": " + PHRASES + "; nothing was found");
+                return;
+            }
+            out.println("Looked for in " + name + ": " + PHRASES + "; found: " + boxes.boxes());
+            sheet.add(annotated, "Looked for: " + PHRASES);
+        }
     }
 
     private void awaitPictures(final TextToImageFlow flow, final Map<Path, Long> before, final int failuresBefore)
@@ -148,9 +189,13 @@ public final class Demonstration {
 
     private static Map<String, String> filePrompts() {
         final Map<String, String> prompts = new LinkedHashMap<>();
-        prompts.put("red-circle.txt", "a red circle");
-        prompts.put("two-shapes.txt", "a green triangle to the left of a blue square");
-        prompts.put("yellow-star.txt", "a yellow star");
+        prompts.put("red-circle", "a red circle");
+        prompts.put(SHOWN, "a green triangle to the left of a blue square");
+        prompts.put("yellow-star", "a large yellow star on a black background");
+        prompts.put("purple-square", "a small purple square in the top left corner");
+        prompts.put("orange-over-white", "an orange circle above a white star on a blue background");
+        prompts.put("graded", "Draw a black triangle on a pink gradient.");
+        prompts.put("two-circles", "two green circles");
         return Collections.unmodifiableMap(prompts);
     }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.awt.geom.Point2D;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -74,6 +75,31 @@ class TextToImageIT {
         assertEquals(card.path("height").asInt(), image.getHeight());
         assertTrue(texts(picture).stream().anyMatch(text -> text.contains("a red circle, 红色的圆")),
                 () -> "no prompt in " + texts(picture));
+    }
+
+    @Test
+    void pictureShowsWhatWasAskedForAndWhere() throws IOException, InterruptedException {
+        final Map<String, List<String>> wanted = Map.of(
+                "a red circle", List.of("red circle"),
+                "a blue star to the right of a yellow square", List.of("yellow square", "blue star"),
+                "a green triangle on a black background", List.of("green triangle"));
+        for (final Map.Entry<String, List<String>> prompt : wanted.entrySet()) {
+            final String name = flow.sendHttp(prompt.getKey(), "seed=7");
+            final byte[] picture = flow.awaitPicture(name + ".png", LIMIT);
+            final ShapeChecker.Sight sight = ShapeChecker.look(ImageIO.read(new ByteArrayInputStream(picture)));
+            assertEquals(prompt.getValue(), sight.names(), prompt.getKey());
+            assertEquals(0, sight.specks(), prompt.getKey());
+        }
+    }
+
+    @Test
+    void pictureShowsThingAtItsPlace() throws IOException, InterruptedException {
+        final String name = flow.sendHttp("a small orange square in the bottom right corner", "seed=5");
+        final ShapeChecker.Sight sight = ShapeChecker.look(ImageIO.read(new ByteArrayInputStream(
+                flow.awaitPicture(name + ".png", LIMIT))));
+        assertEquals(List.of("orange square"), sight.names());
+        final Point2D middle = sight.things().getFirst().middle();
+        assertTrue(middle.getX() > 78 && middle.getY() > 78, () -> "it is at " + middle);
     }
 
     @Test

@@ -21,7 +21,8 @@ interface EngineFactory {
     /**
      * Opens a model that answers questions about pictures.
      *
-     * @param model  folder of a Qwen-VL model, or of a Qwen-Image pipeline, whose text encoder answers
+     * @param model  folder of a Qwen-VL model, or of a Qwen-Image pipeline, whose text encoder answers; null for the
+     *               embedded demo model
      * @param device "cpu" or "cuda"
      * @return the caller closes it, and with it everything that was opened for it
      * @throws CommandException if there is no such device

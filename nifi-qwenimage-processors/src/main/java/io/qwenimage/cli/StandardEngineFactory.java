@@ -50,9 +50,10 @@ final class StandardEngineFactory implements EngineFactory {
     @Override
     public VisionLanguagePipeline openVisionLanguage(final Path model, final String device) {
         checkDevice(device);
+        final Path folder = folder(model);
         final Backend backend = CpuBackend.open(CpuOptions.defaults());
         try {
-            return new OwningVisionLanguagePipeline(StandardVisionLanguagePipeline.open(model, backend), backend);
+            return new OwningVisionLanguagePipeline(StandardVisionLanguagePipeline.open(folder, backend), backend);
         } catch (RuntimeException e) {
             backend.close();
             throw e;

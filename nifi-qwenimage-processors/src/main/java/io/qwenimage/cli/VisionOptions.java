@@ -26,9 +26,9 @@ import picocli.CommandLine.Spec;
 final class VisionOptions {
     private static final long DRAWN_SEEDS = 1L << 32;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR",
+    @Option(names = "--model", paramLabel = "DIR",
             description = "folder of a Qwen2-VL, Qwen2.5-VL or Qwen3-VL model, or of a Qwen-Image pipeline, whose text "
-                    + "encoder answers")
+                    + "encoder answers; the embedded demo model if absent")
     private Path model;
     @Option(names = "--image", paramLabel = "F",
             description = "a picture (PNG, JPEG, WebP, GIF, BMP, TIFF); several are shown in their order")

@@ -173,10 +173,12 @@ class VisionCommandsTest {
     }
 
     @Test
-    void aModelMustBeNamed() {
+    void withoutAModelTheDemoIsOpened() {
+        engine.scripted = new ScriptedPipeline("qwen2_5_vl", "ok");
         final CommandRun run = CommandRun.of(engine, "chat", "--prompt", "?");
-        assertEquals(2, run.status());
-        assertTrue(run.err().contains("--model"), run.err());
+        assertEquals(0, run.status(), run.err());
+        assertEquals(1, engine.opened);
+        assertNull(engine.model);
     }
 
     @Test
