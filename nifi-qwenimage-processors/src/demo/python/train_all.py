@@ -99,8 +99,9 @@ def schedule(arguments: argparse.Namespace, began: float) -> list[tuple[str, lis
     resumed = arguments.resume is not None
     share = lambda name: began + arguments.seconds * getattr(arguments, name)
     vae = ["--batch", pictures, "--scenes", str(arguments.scenes)]
-    if resumed and "vae" not in arguments.parts:
-        vae += ["--keep"]
+    if resumed:
+        # The denoiser knows latents as they are.
+        vae += ["--decoder", "--noise", "0.3"] if "vae" in arguments.parts else ["--keep"]
     language = ["--prompts", prompts, "--chats", chats]
     if resumed:
         language += ["--vision"]  # the denoiser knows prompts as they are

@@ -19,11 +19,11 @@ import world
 
 STATE = training.ROOT / "vae.pt"
 LATENTS = training.ROOT / "latents.pt"
-NOISE = 0.5  # strongest noise on the latents while training
 
 
 class Loss:
-    def __init__(self, model: flat_vae.FlatVae, scenes: world.Scenes, batch: int, device: torch.device) -> None:
+    def __init__(self, model: flat_vae.FlatVae, scenes: world.Scenes, batch: int, noise: float, device) -> None:
+        self.noise = noise
         self.model = model
         self.scenes = world.tensors(scenes, device)
         self.batch = batch
@@ -44,7 +44,7 @@ class Loss:
         x = self.draw(scene)
         if x.is_cuda:
             x = x.contiguous(memory_format=torch.channels_last)
-        noise = NOISE * torch.rand(n, 1, 1, 1, device=self.device) * torch.randn(n, 16, 16, 16, device=self.device)
+        noise = self.noise * torch.rand(n, 1, 1, 1, device=self.device) * torch.randn(n, 16, 16, 16, device=self.device)
         return self.decoded(x, noise)
 
     def decoded_loss(self, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
@@ -67,6 +67,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3600)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--noise", type=float, default=0.5, help="strongest noise on the latents while training")
+    parser.add_argument("--decoder", action="store_true", help="train the decoder on: latents stay what they are")
     parser.add_argument("--scenes", type=int, default=200_000, help="scenes to encode")
     parser.add_argument("--keep", action="store_true", help="only encode, if there is a trained state")
     parser.add_argument("--seed", type=int, default=1)
@@ -76,22 +78,33 @@ def main() -> None:
     device = training.device()
     torch.backends.cudnn.benchmark = True
     model = flat_vae.FlatVae()
-    state = training.load(STATE)
-    if state is not None:
+    state = training.load(STATE) or {}
+    if state:
         model.load_state_dict(state["average"])
-    if state is None or not arguments.keep:
+    if not (state and arguments.keep):
         model = model.to(device)
         if device.type == "cuda":
             model = model.to(memory_format=torch.channels_last)
+        if arguments.decoder:
+            model.encoder.requires_grad_(False)
+            model.normal.eval()
         scenes = world.sample(np.random.default_rng(arguments.seed), min(400_000, 4 * arguments.scenes))
-        loss = Loss(model, scenes, arguments.batch, device)
-        run = training.Training("vae", model, loss, arguments.rate)
+        loss = Loss(model, scenes, arguments.batch, arguments.noise, device)
+        run = training.Training("vae", model, loss, arguments.rate, is_hidden=is_hidden)
         run.prepare()
-        run.run(until, lambda: training.save(STATE, {"average": plain(run.average), "steps": run.steps}))
+        kept = {name: state[name] for name in ("mean", "std") if arguments.decoder}
+        steps = state.get("steps", 0) if arguments.decoder else 0
+        run.run(until, lambda: training.save(STATE, {"average": plain(run.average), "steps": steps + run.steps} | kept))
     vae = load().to(device)
-    encode(vae, arguments.scenes, device)
+    if not arguments.decoder:
+        encode(vae, arguments.scenes, device)
     training.final("vae")
     training.log("vae", examine(vae))
+
+
+def is_hidden(name: str, p: torch.nn.Parameter) -> bool:
+    """Convolutions between hidden channels."""
+    return p.ndim == 4 and "conv_in" not in name and "conv_out" not in name
 
 
 def plain(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -128,7 +141,7 @@ def statistics() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @torch.no_grad()
-def examine(vae: flat_vae.FlatVae, n: int = 48) -> str:
+def examine(vae: flat_vae.FlatVae, n: int = 96) -> str:
     """What the checker still finds after encoding and decoding, with and without noise on the latents."""
     scenes = world.sample(np.random.default_rng(77), n)
     x = world.render(scenes).to(next(vae.parameters()).device)

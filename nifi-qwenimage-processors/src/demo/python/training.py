@@ -43,7 +43,7 @@ def autocast(where: torch.device) -> torch.autocast:
 
 
 class Optimizer:
-    """Muon for matrices between hidden states, AdamW for the rest; nothing in a step waits for the GPU.
+    """Muon for matrices and convolutions between hidden states, AdamW for the rest; nothing in a step waits for the GPU.
 
     Muon: momentum, orthogonalised by five steps of Newton and Schulz, of the same size as an update of Adam's.
     """
@@ -80,8 +80,9 @@ class Optimizer:
         for group, momentum in zip(self.groups, self.momenta):
             slope = torch.stack([gradient(p) for p in group])
             momentum.lerp_(slope, 1 - MOMENTUM)
-            update = orthogonal(slope.lerp(momentum, MOMENTUM))
-            update = update * (self.rate * (0.2 * math.sqrt(max(group[0].shape))))
+            update = orthogonal(slope.lerp(momentum, MOMENTUM).flatten(2)).reshape(slope.shape)
+            longer = max(len(group[0]), group[0].numel() // len(group[0]))
+            update = update * (self.rate * (0.2 * math.sqrt(longer)))
             self.apply(group, list(update.unbind()))
 
     def apply(self, parameters: list[nn.Parameter], updates: list[torch.Tensor]) -> None:
