@@ -402,6 +402,7 @@ def locked_rows(x, sums, locks, rows, width, groups, BLOCK: tl.constexpr):
     if visits != 0:
         value += tl.load(sums + group * width + columns, mask=inside, other=0.0)
     tl.store(sums + group * width + columns, value, mask=inside)
+    tl.debug_barrier()  # every thread has read the count before one of them replaces it
     tl.store(locks + groups + group, visits + 1)
     tl.debug_barrier()
     tl.atomic_xchg(locks + group, 0)

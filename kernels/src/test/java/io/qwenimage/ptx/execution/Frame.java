@@ -4,6 +4,7 @@ import io.qwenimage.ptx.instruction.DecodedFunction;
 import io.qwenimage.ptx.instruction.FunctionLayout;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
  * The registers of one call of a function by one warp. Every slot holds 32 values, one for each lane; predicates hold a
@@ -18,6 +19,8 @@ public final class Frame {
     final int[] predicates;
     /** Of each watched register the lanes that have written it. */
     final int[] written;
+    /** Of each watched register without a value the one that was never written and from which it was computed. */
+    final int[] origin;
     final int localBase;
     private int carry;
     /** Copies results to the caller on return. */
@@ -34,6 +37,7 @@ public final class Frame {
         this.longs = new long[layout.longSlots()][];
         this.predicates = new int[layout.predicateSlots()];
         this.written = new int[function.watchedRegisters()];
+        this.origin = IntStream.range(0, written.length).toArray();
         for (int slot = 0; slot < ints.length; slot++) {
             ints[slot] = new int[32];
         }

@@ -4,6 +4,7 @@ import io.qwenimage.ptx.inspection.FindingKind;
 import io.qwenimage.ptx.memory.AddressMap;
 import io.qwenimage.ptx.memory.MemoryRegion;
 import io.qwenimage.ptx.memory.Space;
+import java.util.Arrays;
 import io.qwenimage.ptx.tensor.AsynchronousUse;
 
 /**
@@ -15,6 +16,8 @@ public final class MemoryAccess {
     private MemoryRegion region;
     private int index;
     private Block sharedOwner;
+    private String race;
+    private byte[] before;
     private MemoryRegion lastGlobal;
     private final long[] addresses = new long[Warp.LANES];
     private final RequestCounting counting = new RequestCounting();
@@ -94,6 +97,35 @@ public final class MemoryAccess {
             noteRace(sharedOwner.races().write(warp, lane, index, width, strong), lane);
         }
         return true;
+    }
+
+    /**
+     * Like {@link #write}, but a race is reported only by {@link #endStore}, and only when the store has changed what it
+     * raced for: several threads may store the same value.
+     */
+    public boolean beginStore(final Space space, final long address, final int width, final int lane, final boolean strong) {
+        if (!locate(space, address, width, lane)) {
+            return false;
+        }
+        if (region.isReadOnly()) {
+            warp.report(FindingKind.READ_ONLY, lane, "writes " + width + " bytes at " + describe(address));
+            return false;
+        }
+        if (sharedOwner != null && sharedOwner.races() != null) {
+            race = sharedOwner.races().write(warp, lane, index, width, strong);
+            before = race == null ? null : Arrays.copyOfRange(region.bytes(), index, index + width);
+        }
+        return true;
+    }
+
+    /** To be called after the bytes of a store have been put. */
+    public void endStore(final int width, final int lane) {
+        if (race != null) {
+            if (!Arrays.equals(before, 0, width, region.bytes(), index, index + width)) {
+                warp.report(FindingKind.RACE, lane, race);
+            }
+            race = null;
+        }
     }
 
     /** Inspects an atomic update and finds its place; false, after a finding, when it must not happen. */

@@ -302,7 +302,7 @@ public final class Warp implements AccessOrder {
             instruction = next;
             counters.warpExecutions[next.id]++;
             counters.laneExecutions[next.id] += Integer.bitCount(lanes);
-            if (next.aligned && lanes != paths.liveMask()) {
+            if (next.aligned && lanes != 0 && lanes != paths.liveMask()) {
                 reportDivergence(lanes);
             }
             if (next.isWatched()) {
@@ -332,24 +332,60 @@ public final class Warp implements AccessOrder {
             + " of the warp do not execute it together with the others");
     }
 
+    /**
+     * Reports reads of registers that have no value, and notes which have one afterwards. What is passed on or computed
+     * from such registers has no value itself; a fault is to act upon it.
+     */
     private void inspectRegisters(final DecodedInstruction next, final int path, final int lanes) {
         final int[] written = frame.written;
-        if (next.copy) {
-            final int source = next.watchedReads.length == 0 ? -1 : written[next.watchedReads[0]];
-            for (final int register : next.watchedWrites) {
-                written[register] = written[register] & ~lanes | source & lanes;
-            }
-            return;
-        }
+        int any = next.knownSource ? -1 : 0;
+        int all = -1;
         for (final int register : next.watchedReads) {
-            final int missing = (register == next.watchedGuard ? path : lanes) & ~written[register];
-            if (missing != 0) {
-                report(FindingKind.UNINITIALISED_REGISTER, Integer.numberOfTrailingZeros(missing),
-                    "register " + frame.function.watchedName(register) + " has no value");
-            }
+            any |= written[register];
+            all &= written[register];
+        }
+        int without = 0;
+        switch (next.register) {
+            case PASSES_ON -> without = ~any;
+            case COMPUTES -> without = ~all;
+            default -> reportMissing(next, lanes & ~all);
+        }
+        if (next.watchedGuard >= 0 && (path & ~written[next.watchedGuard]) != 0) {
+            reportRegister(next.watchedGuard, path & ~written[next.watchedGuard]);
+        }
+        if ((lanes & without) != 0) {
+            noteOrigin(next, lanes & without);
         }
         for (final int register : next.watchedWrites) {
-            written[register] |= lanes;
+            written[register] = written[register] & ~(lanes & without) | lanes & ~without;
         }
+    }
+
+    private void noteOrigin(final DecodedInstruction next, final int lanes) {
+        for (final int register : next.watchedReads) {
+            if ((lanes & ~frame.written[register]) != 0) {
+                for (final int result : next.watchedWrites) {
+                    frame.origin[result] = frame.origin[register];
+                }
+                return;
+            }
+        }
+    }
+
+    private void reportMissing(final DecodedInstruction next, final int lanes) {
+        for (final int register : next.watchedReads) {
+            final int missing = lanes & ~frame.written[register];
+            if (missing != 0) {
+                reportRegister(register, missing);
+            }
+        }
+    }
+
+    private void reportRegister(final int register, final int missing) {
+        final DecodedFunction function = frame.function;
+        final int origin = frame.origin[register];
+        report(FindingKind.UNINITIALISED_REGISTER, Integer.numberOfTrailingZeros(missing), "register "
+            + function.watchedName(register) + " has no value"
+            + (origin == register ? "" : ": it was computed from " + function.watchedName(origin) + ", which was never written"));
     }
 }

@@ -152,6 +152,7 @@ final class BitInstructions {
         source.classify(InstructionClass.INTEGER);
         source.requireOperands(4, 4);
         source.require("b32");
+        source.passesOn();
         final String mode = source.modifiers().takeAny("f4e", "b4e", "rc8", "ecl", "ecr", "rc16");
         return three(source, PtxType.B32, (a, b, selector) -> {
             final long bytes = (long) b << 32 | a & 0xffffffffL;

@@ -197,6 +197,9 @@ final class ComparisonInstructions {
         final PtxType type = source.type();
         final int target = source.destination(source.operand(0), result);
         final PredicateOperand c = combination == Combination.NONE ? null : source.predicate(source.operand(3));
+        if (type == PtxType.F16X2 || type == PtxType.BF16X2) {
+            return setPacked(source, comparison, flush, result, type, target, c);
+        }
         final LaneTest test = test(source, comparison, flush, type, 1);
         final int truth = switch (result) {
             case U32, S32 -> -1;
@@ -216,8 +219,25 @@ final class ComparisonInstructions {
         };
     }
 
+    /** All ones or 1.0 in each half in which the comparison holds. */
+    private static Operation setPacked(final InstructionSource source, final Comparison comparison, final boolean flush,
+                                       final PtxType result, final PtxType type, final int target,
+                                       final PredicateOperand combined) {
+        if (combined != null || result.bits() != 32) {
+            throw source.unsupported("packed halves of this form");
+        }
+        final int a = source.intSource(source.operand(1), PtxType.B32);
+        final int b = source.intSource(source.operand(2), PtxType.B32);
+        final boolean brain = type == PtxType.BF16X2;
+        final int truth = result == PtxType.F16X2 ? 0x3c00 : result == PtxType.BF16X2 ? 0x3f80 : 0xffff;
+        return Lanes.ints(target, a, b, (x, y) ->
+            (comparison.holds(half(x & 0xffff, brain, flush), half(y & 0xffff, brain, flush)) ? truth : 0)
+                | (comparison.holds(half(x >>> 16, brain, flush), half(y >>> 16, brain, flush)) ? truth : 0) << 16);
+    }
+
     private static Operation select(final InstructionSource source) {
         source.classify(InstructionClass.INTEGER);
+        source.passesOn();
         source.requireOperands(4, 4);
         final PtxType type = source.type();
         final int target = source.destination(source.operand(0), type);

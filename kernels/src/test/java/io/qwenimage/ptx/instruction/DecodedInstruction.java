@@ -28,8 +28,10 @@ public final class DecodedInstruction {
     public int[] watchedWrites = NONE;
     /** Number of the guard among the watched registers, or -1. */
     public int watchedGuard = -1;
-    /** Whether it copies one register to another, written or not. */
-    public boolean copy;
+    /** What it does with registers that were never written. */
+    public RegisterUse register = RegisterUse.ACTS;
+    /** Whether some source is known to have a value. */
+    public boolean knownSource;
 
     DecodedInstruction(final int id, final InstructionSource source, final String text, final Operation operation,
                        final int guard) {
@@ -48,6 +50,16 @@ public final class DecodedInstruction {
 
     /** Whether anything has to be checked or noted about written registers. */
     public boolean isWatched() {
-        return watchedReads.length + watchedWrites.length > 0;
+        return watchedReads.length + watchedWrites.length > 0 || watchedGuard >= 0;
+    }
+
+    /** What an instruction does with the values of its registers. */
+    public enum RegisterUse {
+        /** Moves them or puts them side by side: compilers pad vectors with registers that have no value. */
+        PASSES_ON,
+        /** Computes other registers from them. */
+        COMPUTES,
+        /** Acts upon them: an address, a stored value, a branch. */
+        ACTS
     }
 }

@@ -106,8 +106,11 @@ public final class InstructionSource {
         aligned = true;
     }
 
-    /** Says that the result holds a value exactly where the source does, so that copying garbage is not yet a fault. */
-    public void copiesRegister() {
+    /**
+     * Says that the instruction only moves values or puts them side by side, so that reading a register never written is
+     * not yet a fault: compilers pad vectors with such registers. The result has a value where one of the sources has.
+     */
+    public void passesOn() {
         copy = true;
     }
 
@@ -262,6 +265,13 @@ public final class InstructionSource {
         return operand instanceof PtxOperand.Name named ? statement.scope().variable(named.name()) : null;
     }
 
+    /** The space of the variable that an operand names, or null when it names none. */
+    public Space spaceOfVariable(final PtxOperand operand) {
+        final boolean shadowed = isRegister(operand);
+        final PtxVariable variable = shadowed ? null : variableOrNull(operand);
+        return variable == null ? null : context.spaceOf(variable);
+    }
+
     public FunctionContext context() {
         return context;
     }
@@ -290,7 +300,7 @@ public final class InstructionSource {
         return aligned;
     }
 
-    boolean isCopy() {
+    boolean isPassedOn() {
         return copy;
     }
 

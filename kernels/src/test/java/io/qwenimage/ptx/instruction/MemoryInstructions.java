@@ -2,6 +2,7 @@ package io.qwenimage.ptx.instruction;
 
 import io.qwenimage.ptx.counting.InstructionClass;
 import io.qwenimage.ptx.execution.MemoryAccess;
+import io.qwenimage.ptx.execution.MemoryOrder;
 import io.qwenimage.ptx.execution.Warp;
 import io.qwenimage.ptx.memory.Space;
 import io.qwenimage.ptx.text.PtxOperand;
@@ -22,6 +23,11 @@ final class MemoryInstructions {
         registry.add("ld", MemoryInstructions::load);
         registry.add("ldu", MemoryInstructions::load);
         registry.add("st", MemoryInstructions::store);
+        registry.add("createpolicy", MemoryInstructions::createPolicy);
+        registry.add("prefetch", MemoryInstructions::hint);
+        registry.add("prefetchu", MemoryInstructions::hint);
+        registry.add("applypriority", MemoryInstructions::hint);
+        registry.add("discard", MemoryInstructions::discard);
     }
 
     private static Operation load(final InstructionSource source) {
@@ -67,12 +73,58 @@ final class MemoryInstructions {
         return new Store(access, elements);
     }
 
+    /** Policies of the cache do not change results: any value will do. */
+    private static Operation createPolicy(final InstructionSource source) {
+        final Modifiers modifiers = source.modifiers();
+        if (modifiers.takeAny("fractional", "range", "cvt") == null) {
+            throw source.unsupported("the kind of policy is missing");
+        }
+        modifiers.ignore("L2", "global");
+        while (modifiers.takePrefixed("L2::") != null) {
+            source.classify(InstructionClass.INTEGER);
+        }
+        source.require("b64");
+        final int target = source.destination(source.operand(0), PtxType.B64);
+        return (warp, mask) -> {
+            for (int lane = 0; lane < 32; lane++) {
+                if ((mask >>> lane & 1) != 0) {
+                    warp.longs(target)[lane] = 0;
+                }
+            }
+        };
+    }
+
+    /** Prefetches and priorities have no result. */
+    private static Operation hint(final InstructionSource source) {
+        source.modifiers().ignore("global", "local", "const", "param", "tensormap", "L1", "L2", "L2::evict_last", "L2::evict_normal");
+        source.address(source.operand(0));
+        return (warp, mask) -> { };
+    }
+
+    /** Discarded bytes have no value any more. */
+    private static Operation discard(final InstructionSource source) {
+        source.modifiers().ignore("global", "L2");
+        final AddressOperand address = source.address(source.operand(0));
+        if (!(source.operand(1) instanceof PtxOperand.Literal size)) {
+            throw source.unsupported("the size is not a constant");
+        }
+        final int bytes = (int) size.bits();
+        return (warp, mask) -> {
+            for (int lane = 0; lane < 32; lane++) {
+                if ((mask >>> lane & 1) != 0
+                    && warp.memory().write(Space.GENERIC, address.address(warp, lane), bytes, lane, false)) {
+                    warp.memory().region().poison(warp.memory().index(), bytes);
+                }
+            }
+        };
+    }
+
     /** Reads the modifiers that loads and stores share, and the address (operand 1 of a load, 0 of a store). */
     private static Access access(final InstructionSource source) {
         final Modifiers modifiers = source.modifiers();
         final boolean load = source.opcode().startsWith("ld");
-        final boolean strong = modifiers.take("volatile") | modifiers.take("relaxed") | modifiers.take("acquire")
-            | modifiers.take("release") | modifiers.take("mmio");
+        final boolean ordering = modifiers.take("acquire") | modifiers.take("release");
+        final boolean strong = modifiers.take("volatile") | modifiers.take("relaxed") | modifiers.take("mmio") | ordering;
         modifiers.take("weak");
         final String name = modifiers.takeAny("global", "shared", "shared::cta", "shared::cluster", "local", "param",
             "param::entry", "param::func", "const");
@@ -92,7 +144,7 @@ final class MemoryInstructions {
         if (space == Space.SHARED || space == Space.GENERIC) {
             source.accessesShared(type.bytes() * vector);
         }
-        return new Access(space, type, address, vector * type.bytes(), strong);
+        return new Access(space, type, address, vector * type.bytes(), strong, ordering);
     }
 
     private static void requireElements(final InstructionSource source, final List<PtxOperand> elements,
@@ -119,8 +171,10 @@ final class MemoryInstructions {
      * What a load or store accesses.
      *
      * @param width bytes of all elements together
+     * @param strong whether it may be used to synchronise
+     * @param ordering whether it acquires or releases
      */
-    private record Access(Space space, PtxType type, AddressOperand address, int width, boolean strong) {
+    private record Access(Space space, PtxType type, AddressOperand address, int width, boolean strong, boolean ordering) {
     }
 
     private record Load(Access access, ElementCopy[] elements) implements Operation {
@@ -135,6 +189,9 @@ final class MemoryInstructions {
                     continue;
                 }
                 final boolean found = memory.read(access.space, addresses[lane], access.width, lane, access.strong);
+                if (found && access.strong) {
+                    MemoryOrder.of(warp).reads(memory.region(), memory.index(), access.ordering);
+                }
                 for (final ElementCopy element : elements) {
                     if (found) {
                         element.copy(warp, memory.region(), memory.index(), lane);
@@ -155,9 +212,13 @@ final class MemoryInstructions {
             memory.countRequest(access.space, addresses, mask, access.width);
             for (int lane = 0; lane < 32; lane++) {
                 if ((mask >>> lane & 1) != 0
-                    && memory.write(access.space, addresses[lane], access.width, lane, access.strong)) {
+                    && memory.beginStore(access.space, addresses[lane], access.width, lane, access.strong)) {
                     for (final ElementCopy element : elements) {
                         element.copy(warp, memory.region(), memory.index(), lane);
+                    }
+                    memory.endStore(access.width, lane);
+                    if (access.strong) {
+                        MemoryOrder.of(warp).writes(memory.region(), memory.index(), access.ordering);
                     }
                 }
             }

@@ -27,15 +27,19 @@ final class MoveInstructions {
         final PtxType type = source.type();
         final PtxOperand target = source.operand(0);
         final PtxOperand from = source.operand(1);
+        source.passesOn();
         if (target instanceof PtxOperand.Vector) {
             return unpack(source, type);
         }
         if (from instanceof PtxOperand.Vector) {
             return pack(source, type);
         }
-        source.copiesRegister();
         if (type == PtxType.PRED) {
             return movePredicate(source);
+        }
+        if (type.bits() == 32 && source.spaceOfVariable(from) == Space.LOCAL) {
+            final int address = source.longSource(from, PtxType.U64);
+            return Lanes.narrowing(source.destination(target, type), address, x -> (int) x);
         }
         final Operation move = copy(source.destination(target, type), moveSource(source, from, type), type);
         if (type != PtxType.B128) {
@@ -193,6 +197,9 @@ final class MoveInstructions {
         final PtxType type = source.type();
         if (type.bits() != 64) {
             throw source.unsupported("32-bit addresses are not generic here: type " + type);
+        }
+        if (source.isRegister(source.operand(1)) && source.registerType(source.operand(1)).bits() == 32) {
+            throw source.unsupported("a generic address of 32 bits");
         }
         final int target = source.destination(source.operand(0), type);
         final int from = source.operand(1) instanceof PtxOperand.Address address ? source.addressSlot(address)

@@ -17,6 +17,7 @@ final class PackedConversions {
 
     /** {@code cvt.rn.bf16x2.f32 d, a, b}: a becomes the upper half. {@code cvt.rn.f16x2.e4m3x2 d, a} keeps the order. */
     static Operation convert(final InstructionSource source, final Conversion conversion) {
+        source.passesOn();
         final FloatFormat to = element(conversion.to());
         if (to == null) {
             throw source.unsupported("a conversion from " + conversion.from() + " to " + conversion.to());

@@ -1,5 +1,6 @@
 package io.qwenimage.ptx.instruction;
 
+import io.qwenimage.ptx.instruction.DecodedInstruction.RegisterUse;
 import io.qwenimage.ptx.text.PtxRegister;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -10,8 +11,8 @@ import java.util.Map;
 
 /**
  * Finds the registers that some path reads before it writes them. Only these have to be watched while the kernel runs:
- * every other read is known to follow a write. A write under a guard does not count as one here, and a copy counts only
- * when its source has been written.
+ * every other read is known to follow a write. A write under a guard does not count as one here, and passing a value on
+ * counts only when there is one.
  */
 final class RegisterInspection {
     private final DecodedInstruction[] code;
@@ -45,17 +46,19 @@ final class RegisterInspection {
             names.add(registers.get(register).name());
         }
         for (int i = 0; i < code.length; i++) {
-            code[i].copy = isCopy(i);
-            code[i].watchedReads = watchedOf(code[i].copy ? new int[] {reads[i][0]} : reads[i], watchNumber);
+            code[i].register = use(i);
+            final int[] values = valueReads(i);
+            code[i].watchedReads = watchedOf(values, watchNumber);
+            code[i].knownSource = code[i].watchedReads.length < values.length || values.length == 0;
             code[i].watchedWrites = watchedOf(writes[i], watchNumber);
             code[i].watchedGuard = code[i].guard < 0 ? -1 : watchNumber[reads[i][reads[i].length - 1]];
         }
         return names;
     }
 
-    private boolean isCopy(final int i) {
-        return sources.get(i).isCopy() && sources.get(i).reads().size() == (code[i].guard < 0 ? 1 : 2)
-            && writes[i].length == 1;
+    /** What an instruction reads besides its guard, which is noted last. */
+    private int[] valueReads(final int i) {
+        return code[i].guard < 0 ? reads[i] : Arrays.copyOf(reads[i], reads[i].length - 1);
     }
 
     /** Forward analysis: a register is written at a point when it is written on every path to it. */
@@ -97,22 +100,49 @@ final class RegisterInspection {
     }
 
     private void apply(final int i, final BitSet state, final BitSet watched) {
-        final boolean copy = isCopy(i);
-        for (final int register : reads[i]) {
-            if (!state.get(register) && !(copy && register == reads[i][0])) {
-                watched.set(register);
+        final int[] values = valueReads(i);
+        boolean any = values.length == 0;
+        boolean all = true;
+        for (final int register : values) {
+            any |= state.get(register);
+            all &= state.get(register);
+        }
+        final Outcome outcome = outcome(use(i), any, all);
+        if (outcome != Outcome.KNOWN) {
+            for (final int register : values) {
+                if (!state.get(register)) {
+                    watched.set(register);
+                }
             }
         }
-        if (code[i].guard >= 0 || copy && !state.get(reads[i][0])) {
-            if (copy && !state.get(reads[i][0])) {
-                watched.set(reads[i][0]);
-                state.clear(writes[i][0]);
-            }
-            return;
+        if (code[i].guard >= 0 && !state.get(reads[i][values.length])) {
+            watched.set(reads[i][values.length]);
         }
         for (final int register : writes[i]) {
-            state.set(register);
+            if (outcome == Outcome.UNKNOWN) {
+                state.clear(register);
+            } else if (code[i].guard < 0) {
+                state.set(register);
+            }
         }
+    }
+
+    private static Outcome outcome(final RegisterUse use, final boolean any, final boolean all) {
+        return switch (use) {
+            case PASSES_ON -> any ? all ? Outcome.KNOWN : Outcome.WATCHED : Outcome.UNKNOWN;
+            case COMPUTES -> all ? Outcome.KNOWN : Outcome.UNKNOWN;
+            case ACTS -> all ? Outcome.KNOWN : Outcome.WATCHED;
+        };
+    }
+
+    private RegisterUse use(final int i) {
+        if (sources.get(i).isPassedOn()) {
+            return RegisterUse.PASSES_ON;
+        }
+        return switch (code[i].instructionClass) {
+            case FMA, FLOAT, INTEGER, SPECIAL, CONVERSION, MOVE -> RegisterUse.COMPUTES;
+            default -> RegisterUse.ACTS;
+        };
     }
 
     private static boolean merge(final BitSet[] states, final int at, final BitSet state) {
@@ -134,5 +164,15 @@ final class RegisterInspection {
 
     private static int[] watchedOf(final int[] of, final int[] watchNumber) {
         return Arrays.stream(of).map(register -> watchNumber[register]).filter(number -> number >= 0).toArray();
+    }
+
+    /** What is known of an instruction's result. */
+    private enum Outcome {
+        /** It has a value. */
+        KNOWN,
+        /** It counts as having one, once its sources have been looked at. */
+        WATCHED,
+        /** It may have none. */
+        UNKNOWN
     }
 }
