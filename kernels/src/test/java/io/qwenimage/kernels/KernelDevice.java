@@ -27,6 +27,8 @@ public final class KernelDevice implements AutoCloseable {
     private final CudaStream stream;
     private final List<Owned> tensors = new ArrayList<>();
 
+    private final List<AutoCloseable> resources = new ArrayList<>();
+
     private record Owned(DeviceBuffer buffer, TensorView view) {
     }
 
@@ -65,6 +67,12 @@ public final class KernelDevice implements AutoCloseable {
     /** The stream that uploads and downloads follow. */
     public CudaStream stream() {
         return stream;
+    }
+
+    /** Closes something before the device: launchers that own memory. */
+    public <T extends AutoCloseable> T own(final T resource) {
+        resources.add(resource);
+        return resource;
     }
 
     /** A tensor that no byte of has been written; a kernel that reads it before is found out. */
@@ -243,6 +251,9 @@ public final class KernelDevice implements AutoCloseable {
     public void close() {
         try {
             if (!device.isLost()) {
+                for (final AutoCloseable resource : resources) {
+                    closeResource(resource);
+                }
                 tensors.forEach(owned -> owned.buffer.close());
                 final int open = device.memory().books().buffers();
                 if (open > 0) {
@@ -251,6 +262,16 @@ public final class KernelDevice implements AutoCloseable {
             }
         } finally {
             device.close();
+        }
+    }
+
+    private static void closeResource(final AutoCloseable resource) {
+        try {
+            resource.close();
+        } catch (final RuntimeException e) {
+            throw e;
+        } catch (final Exception e) {
+            throw new IllegalStateException(e);
         }
     }
 }

@@ -10,7 +10,11 @@ final class BenchmarkTable {
 
     static List<BenchmarkCase> cases() {
         return Stream.<List<BenchmarkCase>>of(
-                VectorAddBenchmark.cases()
+                VectorAddBenchmark.cases(),
+                HopperAttentionBenchmark.cases(),
+                DenoiserBenchmark.cases(),
+                DecoderBenchmark.cases(),
+                LanguageBenchmark.cases()
         ).flatMap(List::stream).toList();
     }
 }

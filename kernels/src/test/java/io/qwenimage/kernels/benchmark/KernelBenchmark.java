@@ -5,6 +5,7 @@ import io.qwenimage.kernels.driver.CudaDevice;
 import io.qwenimage.kernels.driver.CudaEvent;
 import io.qwenimage.kernels.driver.DeviceBuffer;
 import io.qwenimage.kernels.driver.DeviceProperties;
+import io.qwenimage.kernels.standin.StandIn;
 import java.io.PrintStream;
 import java.util.Arrays;
 import java.util.List;
@@ -25,18 +26,28 @@ public final class KernelBenchmark {
 
     private final PrintStream out;
     private final DevicePeaks peaks;
+    private final boolean timed;
 
-    private KernelBenchmark(final PrintStream out, final DevicePeaks peaks) {
+    private KernelBenchmark(final PrintStream out, final DevicePeaks peaks, final boolean timed) {
         this.out = out;
         this.peaks = peaks;
+        this.timed = timed;
     }
 
-    /** @param arguments beginnings of names of kernels to be timed; none for all */
+    /**
+     * @param arguments beginnings of names of kernels, none for all; {@code --check} first to check them only, which is
+     *     also possible on the stand-in
+     */
     public static void main(final String... arguments) {
+        if (!KernelDevice.isReal()) {
+            StandIn.install();
+        }
+        final boolean timed = arguments.length == 0 || !"--check".equals(arguments[0]);
         final int ordinal = Integer.getInteger("qwenimage.gpu.ordinal", 0);
         final DeviceProperties properties = CudaDevice.list().get(ordinal);
-        final KernelBenchmark benchmark = new KernelBenchmark(System.out, DevicePeaks.of(properties));
-        System.exit(benchmark.run(ordinal, properties, List.of(arguments)) ? 0 : 1);
+        final KernelBenchmark benchmark = new KernelBenchmark(System.out, DevicePeaks.of(properties), timed);
+        System.exit(benchmark.run(ordinal, properties, List.of(arguments).subList(timed ? 0 : 1, arguments.length)) ? 0
+                : 1);
     }
 
     private boolean run(final int ordinal, final DeviceProperties properties, final List<String> names) {
@@ -65,7 +76,15 @@ public final class KernelBenchmark {
             prepared.launch().run();
             device.stream().synchronize();
             prepared.validate().run();
-            print(each, time(device, properties, prepared.launch()));
+            final List<String> findings = KernelDevice.isReal() ? List.of() : device.takeFindings();
+            if (!findings.isEmpty()) {
+                throw new AssertionError(findings.toString());
+            }
+            if (timed) {
+                print(each, time(device, properties, prepared.launch()));
+            } else {
+                out.printf("%-34s %-58s right%n", each.kernel(), each.shape());
+            }
             return true;
         } catch (final RuntimeException | AssertionError e) {
             out.printf("%-34s %-58s WRONG: %s%n", each.kernel(), each.shape(), e);
