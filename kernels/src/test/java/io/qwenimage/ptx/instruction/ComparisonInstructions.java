@@ -35,7 +35,7 @@ final class ComparisonInstructions {
         if (type == PtxType.F16X2 || type == PtxType.BF16X2) {
             return packed(source, comparison, combination, flush, type, p, q, c);
         }
-        final LaneTest test = test(source, comparison, flush, type, 1);
+        final LaneCondition test = test(source, comparison, flush, type, 1);
         return (warp, mask) -> {
             final int holds = test.lanes(warp);
             final int other = c == null ? 0 : c.lanes(warp);
@@ -79,7 +79,7 @@ final class ComparisonInstructions {
     }
 
     /** Bit per lane: where operand {@code first} compares so with the next. */
-    private static LaneTest test(final InstructionSource source, final Comparison comparison, final boolean flush,
+    private static LaneCondition test(final InstructionSource source, final Comparison comparison, final boolean flush,
                                  final PtxType type, final int first) {
         if (comparison.isForFloatsOnly() && !type.isFloat()) {
             throw source.unsupported("the comparison needs a floating-point type");
@@ -107,7 +107,7 @@ final class ComparisonInstructions {
         };
     }
 
-    private static LaneTest floats(final int a, final int b, final Comparison comparison, final boolean flush) {
+    private static LaneCondition floats(final int a, final int b, final Comparison comparison, final boolean flush) {
         return warp -> {
             final int[] x = warp.ints(a);
             final int[] y = warp.ints(b);
@@ -125,7 +125,7 @@ final class ComparisonInstructions {
         };
     }
 
-    private static LaneTest doubles(final int a, final int b, final Comparison comparison) {
+    private static LaneCondition doubles(final int a, final int b, final Comparison comparison) {
         return warp -> {
             final long[] x = warp.longs(a);
             final long[] y = warp.longs(b);
@@ -137,7 +137,7 @@ final class ComparisonInstructions {
         };
     }
 
-    private static LaneTest halves(final int a, final int b, final Comparison comparison, final boolean brain,
+    private static LaneCondition halves(final int a, final int b, final Comparison comparison, final boolean brain,
                                    final boolean flush) {
         return warp -> {
             final int[] x = warp.ints(a);
@@ -150,7 +150,7 @@ final class ComparisonInstructions {
         };
     }
 
-    private static LaneTest signed(final int a, final int b, final Comparison comparison) {
+    private static LaneCondition signed(final int a, final int b, final Comparison comparison) {
         return warp -> {
             final int[] x = warp.ints(a);
             final int[] y = warp.ints(b);
@@ -162,7 +162,7 @@ final class ComparisonInstructions {
         };
     }
 
-    private static LaneTest unsigned(final int a, final int b, final Comparison comparison) {
+    private static LaneCondition unsigned(final int a, final int b, final Comparison comparison) {
         return warp -> {
             final int[] x = warp.ints(a);
             final int[] y = warp.ints(b);
@@ -175,7 +175,7 @@ final class ComparisonInstructions {
     }
 
     /** With the bias of the smallest value the order is that of unsigned values. */
-    private static LaneTest longs(final int a, final int b, final Comparison comparison, final long bias) {
+    private static LaneCondition longs(final int a, final int b, final Comparison comparison, final long bias) {
         return warp -> {
             final long[] x = warp.longs(a);
             final long[] y = warp.longs(b);
@@ -200,7 +200,7 @@ final class ComparisonInstructions {
         if (type == PtxType.F16X2 || type == PtxType.BF16X2) {
             return setPacked(source, comparison, flush, result, type, target, c);
         }
-        final LaneTest test = test(source, comparison, flush, type, 1);
+        final LaneCondition test = test(source, comparison, flush, type, 1);
         final int truth = switch (result) {
             case U32, S32 -> -1;
             case F32 -> Float.floatToRawIntBits(1);
@@ -355,7 +355,7 @@ final class ComparisonInstructions {
 
     /** Tests all lanes. */
     @FunctionalInterface
-    private interface LaneTest {
+    private interface LaneCondition {
         int lanes(Warp warp);
     }
 }
