@@ -190,10 +190,10 @@ public final class Demonstration {
     private static Map<String, String> filePrompts() {
         final Map<String, String> prompts = new LinkedHashMap<>();
         prompts.put("red-circle", "a red circle");
-        prompts.put(SHOWN, "a green triangle above a blue square");
+        prompts.put(SHOWN, "a green triangle to the left of a blue square");
         prompts.put("yellow-star", "a large yellow star on a black background");
         prompts.put("purple-square", "a small purple square in the top left corner");
-        prompts.put("orange-and-white", "an orange circle to the left of a white star on a blue background");
+        prompts.put("orange-over-white", "an orange circle above a white star on a blue background");
         prompts.put("graded", "Draw a black triangle on a pink gradient.");
         prompts.put("two-circles", "two green circles");
         return Collections.unmodifiableMap(prompts);

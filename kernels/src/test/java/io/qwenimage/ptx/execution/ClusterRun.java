@@ -125,7 +125,11 @@ public final class ClusterRun {
                 return true;
             }
             if (!warp.isBlocked()) {
-                stalls = warp.run(turn) ? stalls + 1 : 0;
+                if (warp.run(turn)) {
+                    stalls++;
+                } else if (!warp.isSpinning()) {
+                    stalls = 0;
+                }
                 return stalls <= 8 * running.size() + 16;
             }
         }

@@ -111,6 +111,9 @@ public final class MemoryAccess {
             warp.report(FindingKind.READ_ONLY, lane, "writes " + width + " bytes at " + describe(address));
             return false;
         }
+        if (sharedOwner != null) {
+            inspectAsynchronousUse(lane, width);
+        }
         if (sharedOwner != null && sharedOwner.races() != null) {
             race = sharedOwner.races().write(warp, lane, index, width, strong);
             before = race == null ? null : Arrays.copyOfRange(region.bytes(), index, index + width);

@@ -17,6 +17,8 @@ import java.util.function.BooleanSupplier;
  */
 public final class Warp implements AccessOrder {
     public static final int LANES = 32;
+    /** A loop that waits for something is not longer, in instructions. */
+    private static final int LONGEST_SPIN = 256;
 
     private final Block block;
     private final int index;
@@ -34,6 +36,7 @@ public final class Warp implements AccessOrder {
     private int activeMask;
     private boolean interrupted;
     private boolean stalled;
+    private int sinceStall = LONGEST_SPIN;
     private long executed;
 
     Warp(final Block block, final int index, final CounterSheet counters) {
@@ -271,7 +274,13 @@ public final class Warp implements AccessOrder {
         if (stalled) {
             paths.deselect();
         }
+        sinceStall = stalled ? 0 : Math.min(sinceStall + budget - left, LONGEST_SPIN);
         return stalled;
+    }
+
+    /** Whether it has asked in vain for something a few instructions ago, and so is probably about to ask again. */
+    boolean isSpinning() {
+        return sinceStall < LONGEST_SPIN;
     }
 
     private int advance(final int budget) {

@@ -10,6 +10,7 @@ import io.qwenimage.ptx.instruction.Operation;
 import io.qwenimage.ptx.memory.Space;
 import io.qwenimage.ptx.text.PtxOperand;
 import io.qwenimage.ptx.text.PtxType;
+import java.util.List;
 
 /** Decodes bulk copies of bytes that lie side by side, and the waits for bulk groups. */
 final class BulkInstructions {
@@ -29,8 +30,8 @@ final class BulkInstructions {
     }
 
     private static Operation copy(final InstructionSource source) {
-        final String first = source.modifiers().takeAny("shared::cluster", "shared::cta", "global");
-        final String second = source.modifiers().takeAny("shared::cta", "global");
+        final String first = takeFirst(source, "shared::cluster", "shared::cta", "global");
+        final String second = takeFirst(source, "shared::cta", "global");
         final Cached cached = Cached.take(source);
         if ("global".equals(first) && "shared::cta".equals(second)) {
             source.require("bulk_group");
@@ -87,7 +88,7 @@ final class BulkInstructions {
     }
 
     private static Operation reduce(final InstructionSource source) {
-        final String first = source.modifiers().takeAny("shared::cluster", "global");
+        final String first = takeFirst(source, "shared::cluster", "global");
         source.require("shared::cta");
         if (!"global".equals(first)) {
             throw source.unsupported("reducing copies to shared memory are not supported");
@@ -158,6 +159,17 @@ final class BulkInstructions {
                 action.run(target.in(each), signal.in(each));
             }
         }
+    }
+
+    /** Takes the first of the modifiers in the order in which they are written: destination and source are told by it. */
+    static String takeFirst(final InstructionSource source, final String... modifiers) {
+        for (final String written : source.modifiers().left()) {
+            if (List.of(modifiers).contains(written)) {
+                source.modifiers().take(written);
+                return written;
+            }
+        }
+        return null;
     }
 
     private static boolean isAligned(final Warp warp, final int lane, final long global, final int bytes) {

@@ -6,8 +6,8 @@ import io.qwenimage.ptx.inspection.FindingKind;
 import java.util.Arrays;
 
 /**
- * The registers of a block's warps as {@code setmaxnreg} moves them. How many a kernel starts with is the assembler's
- * choice; the most that its threads can have together is assumed, in steps of eight.
+ * The registers of a block's warps as {@code setmaxnreg} moves them. A kernel starts with what {@code .maxnreg} says;
+ * without it that is the assembler's choice, and the most that its threads can have together is assumed.
  */
 final class RegisterBudget {
     private static final int FILE = 65_536;
@@ -20,7 +20,8 @@ final class RegisterBudget {
 
     private RegisterBudget(final Block block) {
         final int warps = block.warps().size();
-        final int start = Math.min(MOST, FILE / (warps * LANES) / STEP * STEP);
+        final int stated = block.launch().kernel().limits().maximumRegisters();
+        final int start = stated > 0 ? stated : Math.min(MOST, FILE / (warps * LANES) / STEP * STEP);
         perThread = new int[warps];
         Arrays.fill(perThread, start);
         pool = start * warps * LANES;
@@ -48,8 +49,8 @@ final class RegisterBudget {
             return;
         }
         if (!take(warp.index(), count)) {
-            warp.await(() -> take(warp.index(), count), "at setmaxnreg.inc for " + count + " registers a thread, of "
-                + pool + " in all");
+            warp.await(() -> take(warp.index(), count), count + " registers a thread (setmaxnreg.inc), of "
+                + pool + " that the block has");
         }
     }
 

@@ -29,8 +29,8 @@ final class TensorCopyInstructions {
 
     private static Operation copy(final InstructionSource source) {
         final String dimensions = dimensions(source);
-        final String first = source.modifiers().takeAny("shared::cluster", "shared::cta", "global");
-        final String second = source.modifiers().takeAny("shared::cta", "global");
+        final String first = BulkInstructions.takeFirst(source, "shared::cluster", "shared::cta", "global");
+        final String second = BulkInstructions.takeFirst(source, "shared::cta", "global");
         tile(source);
         final BulkInstructions.Cached cached = BulkInstructions.Cached.take(source);
         if ("global".equals(first) && "shared::cta".equals(second)) {

@@ -78,14 +78,14 @@ public final class WarpgroupRegisters {
     void begin(final int[] accumulators, final int[] left) {
         add(accumulating, accumulators, 1);
         add(multiplying, left, 1);
+        for (final int number : accumulators) {
+            written[number] = true;
+        }
     }
 
     void end(final int[] accumulators, final int[] left) {
         add(accumulating, accumulators, -1);
         add(multiplying, left, -1);
-        for (final int number : accumulators) {
-            written[number] = true;
-        }
     }
 
     private void underWay(final Warp warp, final int number, final String does, final boolean copies) {
