@@ -18,15 +18,15 @@
 //   T = BF16 or F16; D a multiple of 8, at most WIDTH; addresses and strides multiples of 16 bytes; scale > 0
 //   grid (ceil(longest query length / rows), H, sequences); block 128; dynamic shared bytes: below
 //
-//   entry                     WIDTH  rows  keys  shared   registers (sm_80)
-//   attention_64_*               64   128    64
-//   attention_80_*               80   128    64
-//   attention_128_*             128   128    64
-//   attention_64_short_*         64    64    64
-//   attention_80_short_*         80    64    64
-//   attention_128_short_*       128    64    64
-//   attention_256_*             256    64    32
-//   attention_384_*             384    64    16
+//   entry                     WIDTH  rows  keys  shared  registers (sm_80)
+//   attention_64_*               64   128    64   40968     244
+//   attention_80_*               80   128    48   47880     227
+//   attention_128_*             128   128    64   81928     255
+//   attention_64_short_*         64    64    64   24584     128
+//   attention_80_short_*         80    64    64   33800     167
+//   attention_128_short_*       128    64    64   49160     168
+//   attention_256_*             256    64    32   81928     255
+//   attention_384_*             384    64    16   86024     255
 
 #include "ptx.cuh"
 
@@ -35,7 +35,7 @@ constexpr int THREADS = WARPS * WARP;
 constexpr int STAGES = 3;
 /** Scores may exceed the anchor by this many powers of two before the row is rescaled. */
 constexpr float HEADROOM = 8.0f;
-/** Scaled scores beyond this magnitude are made relative to the anchor before they are scaled: see scores_to_exponents. */
+/** Scaled scores beyond this magnitude are first made relative to the anchor: see scores_to_exponents. */
 constexpr float HUGE_EXPONENT = 65536.0f;
 
 __device__ __forceinline__ float minus_infinity() {
@@ -498,8 +498,8 @@ __device__ __forceinline__ void attention(const T* const q, const T* const k, co
                         width / 8);
 }
 
-#define ATTENTION_ENTRY(NAME, TYPE, WIDTH, KEYS, ROW_TILES, BLOCKS)                                                            \
-    extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) NAME(                                                     \
+#define ATTENTION_ENTRY(NAME, TYPE, WIDTH, KEYS, ROW_TILES, BLOCKS)                                                    \
+    extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) NAME(                                                \
         const TYPE* __restrict__ q, const TYPE* __restrict__ k, const TYPE* __restrict__ v, TYPE* __restrict__ out,    \
         const int* __restrict__ query_offsets, const int* __restrict__ key_offsets, const int queries, const int keys, \
         const int group, const int width, const int q_row, const int q_head, const int k_row,                          \

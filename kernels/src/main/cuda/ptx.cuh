@@ -1,10 +1,11 @@
 // Every inline PTX primitive of the kernels, one function each, so that a kernel reads as an algorithm.
-// Names follow the instructions; layouts of fragments are those of the PTX ISA, chapter "Warp-level matrix instructions".
+// Names follow the instructions; layouts of fragments are those of the PTX ISA ("Warp-level
+// matrix instructions").
 #pragma once
 
 #include "types.cuh"
 
-// ---- addresses and shared memory -------------------------------------------------------------------------------------------------
+// ---- addresses and shared memory -----------------------------------------------------------------------------------
 
 /** Address of a generic pointer into shared memory, as the 32-bit instructions take it. */
 __device__ __forceinline__ unsigned shared_address(const void* pointer) {
@@ -23,6 +24,13 @@ __device__ __forceinline__ unsigned kept(const unsigned value) {
     unsigned same;
     asm volatile("mov.b32 %0, %1;" : "=r"(same) : "r"(value));
     return same;
+}
+
+/** A value that another block may have written during this launch: read past L1. */
+__device__ __forceinline__ float load_from_l2(const float* pointer) {
+    float value;
+    asm volatile("ld.global.cg.f32 %0, [%1];" : "=f"(value) : "l"(__cvta_generic_to_global(pointer)) : "memory");
+    return value;
 }
 
 __device__ __forceinline__ void shared_store(const unsigned address, const unsigned value) {
