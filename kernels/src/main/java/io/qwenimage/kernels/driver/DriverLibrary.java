@@ -75,7 +75,8 @@ final class DriverLibrary {
     }
 
     private static void loadInOwnFolder() throws IOException {
-        final Path folder = Files.createTempDirectory("qwenimage-jcuda-");
+        final Path folder = Files.createTempDirectory(
+                "qwenimage-jcuda-" + ProcessHandle.current().pid() + "-");
         // The lock is one that all class loaders share, for the property belongs to the whole process.
         synchronized (Runtime.getRuntime()) {
             final String before = System.getProperty(TEMPORARY_FOLDER);
