@@ -12,13 +12,14 @@ import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.BeforeEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
 import org.junit.platform.commons.support.AnnotationSupport;
 
 /** Opens a {@link KernelDevice} for every test that has one as its parameter, and judges it afterwards. */
-final class KernelDeviceExtension implements ParameterResolver, AfterEachCallback {
+final class KernelDeviceExtension implements BeforeEachCallback, ParameterResolver, AfterEachCallback {
     private static final ExtensionContext.Namespace NAMESPACE =
             ExtensionContext.Namespace.create(KernelDeviceExtension.class);
     private static final ComputeCapability DEFAULT = new ComputeCapability(8, 0);
@@ -53,6 +54,14 @@ final class KernelDeviceExtension implements ParameterResolver, AfterEachCallbac
         }
     }
 
+    /** Opens the device here, for a test that is aborted while its parameters are resolved counts as failed. */
+    @Override
+    public void beforeEach(final ExtensionContext context) {
+        if (List.of(context.getRequiredTestMethod().getParameterTypes()).contains(KernelDevice.class)) {
+            context.getStore(NAMESPACE).put(KernelDevice.class, open(context));
+        }
+    }
+
     @Override
     public boolean supportsParameter(final ParameterContext parameter, final ExtensionContext context) {
         return parameter.getParameter().getType() == KernelDevice.class;
@@ -60,9 +69,7 @@ final class KernelDeviceExtension implements ParameterResolver, AfterEachCallbac
 
     @Override
     public Object resolveParameter(final ParameterContext parameter, final ExtensionContext context) {
-        final KernelDevice device = open(context);
-        context.getStore(NAMESPACE).put(KernelDevice.class, device);
-        return device;
+        return context.getStore(NAMESPACE).computeIfAbsent(KernelDevice.class, key -> open(context), KernelDevice.class);
     }
 
     private static KernelDevice open(final ExtensionContext context) {

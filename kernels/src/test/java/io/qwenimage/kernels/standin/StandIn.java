@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import jcuda.driver.CUresult;
+import org.junit.jupiter.api.Assumptions;
 
 /**
  * The stand-in for the CUDA driver. There is one in a process, for the dynamic loader knows one {@code libcuda.so.1};
@@ -16,7 +17,8 @@ public final class StandIn implements StandInLibrary.Receiver {
     /** The driver as which it poses: that of CUDA 13.1. */
     public static final int DRIVER_VERSION = 13010;
     private static final long LONGEST_WAIT_MILLISECONDS = 100;
-    private static final StandIn INSTANCE = new StandIn();
+    /** The stand-in, or what this machine lacks for one. */
+    private static final Object INSTANCE = create();
 
     private final Map<Long, String> names = new HashMap<>();
     private final Map<String, Call> calls = new HashMap<>();
@@ -38,9 +40,23 @@ public final class StandIn implements StandInLibrary.Receiver {
         library = StandInLibrary.load(this);
     }
 
-    /** The stand-in of this process, built and loaded on first use. */
+    /**
+     * The stand-in of this process, built and loaded on first use. Where the machine lacks something for it the test is
+     * aborted, and the summary says what.
+     */
     public static StandIn install() {
-        return INSTANCE;
+        if (INSTANCE instanceof final StandIn standIn) {
+            return standIn;
+        }
+        return Assumptions.abort(INSTANCE.toString());
+    }
+
+    private static Object create() {
+        try {
+            return new StandIn();
+        } catch (final StandInLibrary.LackException e) {
+            return e.getMessage();
+        }
     }
 
     /**

@@ -24,15 +24,29 @@ final class StandInLibrary {
         int receive(Pointer function, Pointer arguments);
     }
 
+    /** Something that the stand-in needs is not on this machine. */
+    static final class LackException extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        private LackException(final String message) {
+            super(message);
+        }
+    }
+
     private StandInLibrary() {
     }
 
     /**
      * @param receiver answers all calls from now on; it must stay reachable
      * @return the library, which is unloaded when it is not reachable any more
-     * @throws IllegalStateException if there is no C compiler
+     * @throws LackException if this machine cannot have a stand-in
      */
     static NativeLibrary load(final Receiver receiver) {
+        if (!System.getProperty("os.name").startsWith("Linux")) {
+            throw new LackException("The kernels' tests run on Linux only: the stand-in takes the place of "
+                    + "libcuda.so.1 in "
+                    + "the dynamic loader, and JCuda's library exists for no other system that has one");
+        }
         try {
             final Path folder = Files.createTempDirectory("stand-in-libcuda-");
             try {
@@ -58,8 +72,9 @@ final class StandInLibrary {
                 return library;
             }
         }
-        throw new IllegalStateException("The kernels' tests need a C compiler for the stand-in libcuda.so.1: none of "
-                + COMPILERS + " is on the path. Install one, for instance the package gcc");
+        throw new LackException("The kernels' tests need a C compiler for the stand-in libcuda.so.1: none of "
+                + COMPILERS
+                + " is on the path. Install one, for instance the package gcc");
     }
 
     private static boolean compile(final String compiler, final Path source, final Path library) throws IOException {
