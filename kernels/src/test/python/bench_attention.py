@@ -452,7 +452,7 @@ def main():
         HERE, *[".."] * 3, "target", "classes", "io", "qwenimage", "kernels", "images"))
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     parser.add_argument("--only", default="", help="words; a check or timing whose name has none of them is left out")
-    parser.add_argument("--hopper-variant", default="c2k128s2", help="of attention_hopper's cubin")
+    parser.add_argument("--hopper-variant", default="k128", help="of attention_hopper's cubin")
     options = parser.parse_args()
     words = [w for w in options.only.split(",") if w]
 

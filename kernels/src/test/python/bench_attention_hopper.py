@@ -2,10 +2,13 @@
 """Checks and times attention_hopper.cu on a Hopper GPU, beside PyTorch's attention in the same run.
 
     python3 bench_attention_hopper.py [--cubins DIR] [--source FILE] [--variants NAME,...] [--out DIR] [--quick]
+    python3 bench_attention_hopper.py --build DIR      # makes the cubins, with nvcc, without a GPU
 
 Each variant of the kernel (tile, stages, overlap; the macros at its top) is a cubin NAME.cubin in --cubins, or is
 compiled from --source with nvcc where there is none. Every variant runs in a process of its own under a time limit,
 so that a kernel that hangs or faults costs only its own line. The last lines are a table of all variants.
+--quick takes a quarter of a minute: one process times all variants first, then checks each on a few shapes, and goes
+on without a variant that hangs or faults.
 
 Checked: against float64 over ragged, causal, grouped and variable-length shapes, both types, slices of a fused
 buffer, rows beyond the end untouched, the same bits from every run. An error may be at most twice that of PyTorch's
@@ -111,11 +114,16 @@ def waves_and_stream(tiles, blocks, whole, warps, streams):
             elif end - cut < 2:
                 cut = end
         cuts.append(cut)
-    slots = counters = 0
+    slots = counters = begin = 0
     for tile, start in zip(rest, starts):
         end = start + tile["end_block"]
-        parts = [(b, max(start, cuts[b]), min(end, cuts[b + 1])) for b in range(streams)
-                 if max(start, cuts[b]) < min(end, cuts[b + 1])]
+        while begin + 1 < streams and cuts[begin + 1] <= start:
+            begin += 1
+        parts, b = [], begin
+        while b < streams and cuts[b] < end:
+            if max(start, cuts[b]) < min(end, cuts[b + 1]):
+                parts.append((b, max(start, cuts[b]), min(end, cuts[b + 1])))
+            b += 1
         if not parts:
             parts = [(slots % streams, start, end)]
         for i, (b, low, high) in enumerate(parts):
@@ -136,16 +144,18 @@ def cost(items):
 
 def schedule(tiles, blocks, warps, policy="best"):
     full = len(tiles) // blocks * blocks
-    candidates = {"whole": longest_first(tiles, blocks)}
+    makers = {"whole": lambda: longest_first(tiles, blocks)}
     streams = blocks
     while streams:
         label = "stream" if streams == blocks else "stream/%d" % streams
-        candidates[label] = waves_and_stream(tiles, blocks, full, warps, streams)
+        makers[label] = lambda streams=streams: waves_and_stream(tiles, blocks, full, warps, streams)
         streams //= 2
     if full:
-        candidates["stream2"] = waves_and_stream(tiles, blocks, full - blocks, warps, blocks)
-    if policy == "best":
-        policy = min(candidates, key=lambda p: max(map(cost, candidates[p][0])))
+        makers["stream2"] = lambda: waves_and_stream(tiles, blocks, full - blocks, warps, blocks)
+    if policy != "best":
+        return makers[policy](), policy
+    candidates = {p: make() for p, make in makers.items()}
+    policy = min(candidates, key=lambda p: max(map(cost, candidates[p][0])))
     return candidates[policy], policy
 
 
@@ -215,7 +225,8 @@ class Kernel:
                 items.append([item[f] for f in FIELDS] + [0, 0])
             first.append(len(items))
         device = dict(device="cuda", dtype=torch.int32)
-        return dict(blocks=blocks * self.cluster, chosen=chosen, slots=slots, items=torch.tensor(items or [[0] * 16], **device),
+        return dict(blocks=blocks * self.cluster, chosen=chosen, slots=slots,
+                    items=torch.tensor(items or [[0] * 16], **device),
                     first=torch.tensor(first, **device), counters=torch.zeros(max(1, counters), **device),
                     workspace=torch.full((max(1, slots) * self.slot_bytes // 4,), float("nan"), device="cuda"))
 
@@ -398,6 +409,11 @@ def inputs(case, torch):
             for _ in range(sets)]
 
 
+# shapes for --quick, with the schedules to try; the first of them for all variants
+QUICK_TIMED = {"joint 4296x24": ("stream2", "stream", "whole"), "causal 4096 28/4": ("whole", "stream"),
+               "joint 4096x24": ("stream2", "whole")}
+
+
 def operations(case):
     return 4 * case["q"] ** 2 * HEAD * case["heads"] / (2 if case["causal"] else 1)
 
@@ -414,11 +430,11 @@ def time_kernel(kernel, name, policy, torch, rounds):
     return dict(time=name, policy=plan["chosen"], ms=ms, least=least, tflops=operations(case) / ms / 1e9)
 
 
-def time_torch(name, backend, torch, rounds):
+def time_torch(name, backend, torch, rounds, sets=None):
     from torch.nn.attention import SDPBackend, sdpa_kernel
     case = TIMED[name]
     launches = []
-    for q, k, v in inputs(case, torch):
+    for q, k, v in sets or inputs(case, torch):
         q, k, v = (x.transpose(0, 1).unsqueeze(0) for x in (q, k, v))
 
         def launch(q=q, k=k, v=v):
@@ -445,7 +461,7 @@ def child(arguments):
         for name in TIMED:
             for backend in ("CUDNN_ATTENTION", "FLASH_ATTENTION"):
                 try:
-                    report(time_torch(name, backend, torch, 30 if arguments.quick else 60))
+                    report(time_torch(name, backend, torch, 60))
                 except Exception as failure:
                     report(dict(time=name, policy=backend, failure=str(failure)[:200]))
         size = 8192
@@ -456,11 +472,94 @@ def child(arguments):
     kernel = Kernel(Driver(), arguments.cubin, arguments.child)
     for name in CHECKS if arguments.thorough else QUICK:
         report(check(kernel, name, torch))
-    rounds = 30 if arguments.quick else 60
+    rounds = 60
     plans = [("joint 4296x24", p) for p in ("stream", "stream2", "whole")]
     plans += [(n, "best") for n in TIMED if n != "joint 4296x24"]
     for name, policy in plans:
         report(time_kernel(kernel, name, policy, torch, rounds))
+
+
+# ---- one process for all --------------------------------------------------------------------------------------------
+
+
+def quick(arguments, cubins):
+    """Times every variant at the joint shape and two others, PyTorch beside them; then checks every variant."""
+    import threading
+    import time
+    import torch
+    torch.zeros(1, device="cuda")
+    driver, kernels, deadline = Driver(), {}, [time.time() + 20]
+
+    def watch():
+        while time.time() < deadline[0]:
+            time.sleep(0.2)
+        os._exit(7)  # hung
+
+    threading.Thread(target=watch, daemon=True).start()
+    for variant, path in cubins.items():
+        kernels[variant] = Kernel(driver, path, variant)
+    sets = {name: inputs(TIMED[name], torch)[:4] for name in QUICK_TIMED}
+    for name, policies in QUICK_TIMED.items():
+        case = TIMED[name]
+        outs = [torch.empty(case["q"], case["heads"] * HEAD, device="cuda", dtype=torch.bfloat16)
+                for _ in sets[name]]
+        for variant, kernel in kernels.items():
+            for policy in policies if variant == next(iter(kernels)) else policies[:1]:
+                deadline[0] = time.time() + 5
+                report(dict(begins=variant))
+                plan, launches = None, []
+                for (q, k, v), out in zip(sets[name], outs):
+                    plan = plan or kernel.plan(q, k, [(0, case["q"], 0, case["q"])], case["causal"], policy)
+                    launches.append(kernel.launcher(plan, q, k, v, out, HEAD ** -0.5))
+                ms, least = median_ms(launches, torch, 80)
+                again, _ = median_ms(launches, torch, 80)
+                report(dict(variant=variant, time=name, policy=plan["chosen"], ms=ms, again=again, least=least,
+                            tflops=operations(case) / ms / 1e9))
+        for backend in ("CUDNN_ATTENTION", "FLASH_ATTENTION"):
+            deadline[0] = time.time() + 10
+            try:
+                report(dict(time_torch(name, backend, torch, 40, sets[name]), variant="torch"))
+            except Exception as failure:
+                report(dict(variant="torch", time=name, policy=backend, failure=str(failure)[:100]))
+    for variant, kernel in kernels.items():
+        for name in QUICK:
+            deadline[0] = time.time() + 10
+            report(dict(begins=variant))
+            report(dict(check(kernel, name, torch), variant=variant))
+    report(dict(ends=True))
+    os._exit(0)
+
+
+def run_quick(arguments, cubins):
+    """Runs quick() until it ends, each time without the variant that stopped it; prints lines as they come."""
+    while cubins:
+        command = [sys.executable, "-u", __file__, "--quick", "--child", json.dumps(cubins)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        current, ended, others = None, False, []
+        for line in process.stdout:
+            if not line.startswith("RESULT "):
+                others.append(line.rstrip())
+                continue
+            row = json.loads(line[7:])
+            current = row.get("begins", current)
+            ended = ended or "ends" in row
+            if "failure" in row:
+                print("%-24s %-18s %-16s %s" % (row["variant"], row["time"], row["policy"], row["failure"]))
+            elif "time" in row:
+                print("%-24s %-18s %-16s %8.1f us, again %8.1f, least %8.1f: %6.1f TFLOP/s" % (
+                    row["variant"], row["time"], row["policy"], row["ms"] * 1e3, row.get("again", 0) * 1e3,
+                    row["least"] * 1e3, row["tflops"]), flush=True)
+            elif "check" in row:
+                print("%-24s %-32s %-8s error %.2e of %.2e %s" % (
+                    row["variant"], row["check"], row["policy"], row["error"], row["allowed"],
+                    "; ".join(row["problems"]) or "ok"), flush=True)
+        process.wait()
+        if ended:
+            return
+        print("%s: exit %s: %s" % (current, process.returncode, " | ".join(others[-3:])[-300:]), flush=True)
+        if current is None:
+            return
+        cubins = {v: p for v, p in cubins.items() if v != current}
 
 
 def compile_variant(variant, source, folder):
@@ -500,13 +599,21 @@ def main():
     parser.add_argument("--source", default=os.path.join(HERE, "../../main/cuda/attention_hopper.cu"))
     parser.add_argument("--variants", default=",".join(VARIANTS))
     parser.add_argument("--out", default=os.environ.get("OUT", "."))
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    parser.add_argument("--quick", action="store_true", help="all variants in one process, times first")
+    parser.add_argument("--build", help="folder for cubins; nothing is run")
     parser.add_argument("--child")
     parser.add_argument("--cubin")
     parser.add_argument("--thorough", action="store_true")
     arguments = parser.parse_args()
+    if arguments.child and arguments.quick and arguments.child.startswith("{"):
+        return quick(arguments, json.loads(arguments.child))
     if arguments.child:
         return child(arguments)
+    if arguments.build:
+        os.makedirs(arguments.build, exist_ok=True)
+        failures = [v for v in arguments.variants.split(",")
+                    if not compile_variant(v, arguments.source, arguments.build)]
+        return 1 if failures else 0
     variants = [v for v in arguments.variants.split(",") if v]
     cubins, missing = {}, []
     for variant in variants:
@@ -522,14 +629,15 @@ def main():
                     lambda v: compile_variant(v, arguments.source, arguments.out), missing)):
                 if path:
                     cubins[variant] = path
+    if arguments.quick:
+        return run_quick(arguments, {v: cubins[v] for v in variants if v in cubins})
     table = []
-    quick = ["--quick"] if arguments.quick else []
     with open(os.path.join(arguments.out, "attention_hopper.log"), "w") as log:
         for number, variant in enumerate(["torch"] + [v for v in variants if v in cubins]):
             extra = [] if variant == "torch" else ["--cubin", cubins[variant]]
             if number == 1:
                 extra.append("--thorough")
-            rows, ended = run_child(__file__, variant, extra + quick, 90 if number < 2 else 45, log)
+            rows, ended = run_child(__file__, variant, extra, 90 if number < 2 else 45, log)
             checks = [r for r in rows if "check" in r]
             for row in checks:
                 if row["problems"] or number == 1:
