@@ -1,10 +1,14 @@
 """The peer of the `bench` command: the same work in PyTorch, one JSON line per measurement.
 
-    python bench_torch.py [--save DIR] [--only mmdit_block,vae_decode,text_encode] [--dtypes float32,bfloat16]
+    python bench_torch.py [--save DIR] [--only mmdit_block,...,decode] [--dtypes float32,bfloat16]
 
 mmdit_block  one QwenImageTransformerBlock of the published width (24 heads of 128) on 1024 picture and 64 text tokens
 vae_decode   the published AutoencoderKLQwenImage, one picture of 256x256
 text_encode  two layers of Qwen2.5-VL-7B's language model on 200 tokens
+preprocess   a picture of 1024x768 as patches, by the image processor of Qwen2.5-VL on Pillow
+vision_encode  two blocks of its vision tower, one of them windowed, and the merger, on a picture of 1024x768
+prefill      two layers of its language model and the head on 1000 tokens
+decode       one token more, with keys and values of the 1000 before
 
 Weights are random and representable in BF16. With --save, DIR becomes a model folder in the published layout (BF16
 safetensors, a tiny vocabulary), and DIR/bench/NAME.safetensors holds the inputs and the FP32 outputs, so that another
@@ -21,16 +25,21 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKLQwenImage, QwenImageTransformer2DModel
+from PIL import Image
 from safetensors.torch import save_file
-from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+from transformers import Cache, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
 
 import tiny_models
 import tiny_tokenizer
 
+JOBS = "mmdit_block,vae_decode,text_encode,preprocess,vision_encode,prefill,decode"
 SEED = 77
 PICTURE_ROWS, PICTURE_COLUMNS, TEXT_TOKENS = 32, 32, 64
 PROMPT_TOKENS = 200
 LATENT_SIZE = 32
+PICTURE_WIDTH, PICTURE_HEIGHT, CHAT_TOKENS = 1024, 768, 1000
 
 REAL_WIDTH = tiny_models.Variant(
     name="real-width",
@@ -56,7 +65,7 @@ Work = tuple[torch.nn.Module, dict[str, torch.Tensor], Callable[[dict[str, torch
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--save", type=Path, help="write models, inputs and outputs to this folder")
-    parser.add_argument("--only", default="mmdit_block,vae_decode,text_encode")
+    parser.add_argument("--only", default=JOBS)
     parser.add_argument("--dtypes", default="float32,bfloat16")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--repeats", type=int, default=7, help="at most, after one that is not counted")
@@ -72,13 +81,21 @@ def main() -> None:
 
 
 def bench(name: str, arguments: argparse.Namespace) -> None:
-    builders = {"mmdit_block": mmdit_block, "vae_decode": vae_decode, "text_encode": text_encode}
+    builders = {
+        "mmdit_block": mmdit_block,
+        "vae_decode": vae_decode,
+        "text_encode": text_encode,
+        "preprocess": preprocess,
+        "vision_encode": vision_encode,
+        "prefill": prefill,
+        "decode": decode,
+    }
     model, inputs, work = builders[name](arguments.save)
     if arguments.save is not None:
         save(arguments.save, name, inputs, work(inputs))
     for dtype_name in arguments.dtypes.split(","):
-        # The VAE is decoded in FP32 alone.
-        if name == "vae_decode" and dtype_name != "float32":
+        # Without AMX or AVX512-BF16 many rows of BF16 take PyTorch minutes; a single row it computes well.
+        if name in ("vae_decode", "preprocess", "vision_encode", "prefill") and dtype_name != "float32":
             continue
         dtype = getattr(torch, dtype_name)
         model.to(dtype)
@@ -141,6 +158,107 @@ def text_encode(folder: Path | None) -> Work:
         return {"output": language(input_ids=values["input_ids"], use_cache=False).last_hidden_state}
 
     return language, inputs, work
+
+
+def preprocess(folder: Path | None) -> Work:
+    processor = Qwen2VLImageProcessorPil(min_pixels=56 * 56, max_pixels=28 * 28 * 1280)
+    generator = torch.Generator().manual_seed(SEED + 10)
+    inputs = {"picture": torch.randint(256, (1, PICTURE_HEIGHT, PICTURE_WIDTH, 3), generator=generator).to(torch.uint8)}
+
+    def work(values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        picture = Image.fromarray(values["picture"][0].numpy())
+        return {"output": processor(images=picture, return_tensors="pt")["pixel_values"].reshape(1, -1)}
+
+    return torch.nn.Identity(), inputs, work
+
+
+def vision_encode(folder: Path | None) -> Work:
+    tower = chat_model(folder).model.visual
+    size = smart_resize(PICTURE_HEIGHT, PICTURE_WIDTH, factor=28, min_pixels=56 * 56, max_pixels=28 * 28 * 1280)
+    rows, columns = size[0] // 14, size[1] // 14
+    generator = torch.Generator().manual_seed(SEED + 8)
+    inputs = {
+        "pixel_values": torch.randn(1, rows * columns, 3 * 2 * 14 * 14, generator=generator),
+        "image_grid_thw": torch.tensor([[1, rows, columns]]),
+    }
+
+    def work(values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {"output": tower(values["pixel_values"][0], values["image_grid_thw"]).pooler_output[None]}
+
+    return tower, inputs, work
+
+
+def prefill(folder: Path | None) -> Work:
+    model = chat_model(folder)
+
+    def work(values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {"output": model(input_ids=values["input_ids"], use_cache=True, logits_to_keep=1).logits[0]}
+
+    return model, {"input_ids": chat_tokens(CHAT_TOKENS)}, work
+
+
+def decode(folder: Path | None) -> Work:
+    model = chat_model(folder)
+    caches: dict[torch.dtype, Cache] = {}
+
+    def work(values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        ids = values["input_ids"]
+        if model.dtype not in caches:
+            caches.clear()
+            caches[model.dtype] = model(input_ids=ids[:, :-1], use_cache=True, logits_to_keep=1).past_key_values
+        past = caches[model.dtype]
+        if past.get_seq_length() > CHAT_TOKENS:
+            past.crop(CHAT_TOKENS - past.get_seq_length())
+        positions = torch.full((4, 1, 1), CHAT_TOKENS)
+        answer = model(input_ids=ids[:, -1:], past_key_values=past, position_ids=positions, use_cache=True)
+        return {"output": answer.logits[0]}
+
+    return model, {"input_ids": chat_tokens(CHAT_TOKENS + 1)}, work
+
+
+def chat_model(folder: Path | None) -> Qwen2_5_VLForConditionalGeneration:
+    """Qwen2.5-VL-7B with two layers and two blocks; the head is the table of tokens, which saves memory."""
+    torch.manual_seed(SEED + 7)
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "hidden_size": 3584,
+            "intermediate_size": 18944,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 28,
+            "num_key_value_heads": 4,
+            "vocab_size": 152064,
+            "max_position_embeddings": 128000,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]},
+            "tie_word_embeddings": True,
+        },
+        vision_config={
+            "depth": 2,
+            "hidden_size": 1280,
+            "intermediate_size": 3420,
+            "num_heads": 16,
+            "out_hidden_size": 3584,
+            "fullatt_block_indexes": [1],
+            "window_size": 112,
+        },
+        tie_word_embeddings=True,
+    )
+    model = Qwen2_5_VLForConditionalGeneration(config).eval()
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 1:
+            parameter.data += 0.1 * torch.randn_like(parameter)
+    round_weights(model)
+    if folder is not None:
+        target = folder / "vision_language"
+        target.mkdir(parents=True, exist_ok=True)
+        config.save_pretrained(target)
+        tensors = {key: value.to(torch.bfloat16) for key, value in model.state_dict().items() if "lm_head" not in key}
+        save_file(tensors, target / "model.safetensors")
+    return model
+
+
+def chat_tokens(count: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(SEED + 9)
+    return torch.randint(150000, (1, count), generator=generator)
 
 
 def round_weights(model: torch.nn.Module) -> None:

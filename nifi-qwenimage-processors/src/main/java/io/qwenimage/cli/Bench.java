@@ -24,15 +24,16 @@ import io.qwenimage.weights.WeightSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 
 /**
  * Times the networks at their published width, after comparing each with stored results of the reference. The peer
  * {@code bench_torch.py} does the same work in PyTorch.
  */
 public final class Bench {
-    /** One transformer block on 1024 picture and 64 text tokens; a decode of 256x256; two text layers on 200 tokens. */
-    public static final List<String> JOBS = List.of("mmdit_block", "vae_decode", "text_encode");
+    /** The names of what is measured; {@code bench_torch.py} says what each is. */
+    public static final List<String> JOBS = List.of("mmdit_block", "vae_decode", "text_encode", "preprocess",
+            "vision_encode", "prefill", "decode", "decode_f32");
 
     private static final double NANO = 1e9;
     private static final double TOLERANCE = 1e-3;
@@ -50,27 +51,32 @@ public final class Bench {
         for (final String job : options.jobs()) {
             try (CpuBackend backend = CpuBackend.open(options.device());
                     WeightSource reference = SafetensorsFile.open(options.folder().resolve("bench")
-                            .resolve(job + ".safetensors"))) {
+                            .resolve(reference(job) + ".safetensors"))) {
                 results.add(new Run(options, job, backend, reference).measure());
             }
         }
         return results;
     }
 
+    /** The job of the reference that a job is compared with: one that differs in the type of the weights is the same. */
+    static String reference(final String job) {
+        return job.equals("decode_f32") ? "decode" : job;
+    }
+
     /** Work on prepared weights: makes the results that the reference has under their names. */
     @FunctionalInterface
-    private interface Work {
+    interface Work {
         void run(Arena arena, Outputs outputs);
     }
 
     /** Hears results by their names in the reference. */
     @FunctionalInterface
-    private interface Outputs {
+    interface Outputs {
         void accept(String name, HostTensor value);
     }
 
-    /** Builds work from weights. */
-    private interface Builder extends Function<ModuleScope, Work> {
+    /** Builds work from weights that an arena is to own. */
+    private interface Builder extends BiFunction<WeightSource, Arena, Work> {
     }
 
     private record Run(BenchOptions options, String job, CpuBackend backend, WeightSource reference) {
@@ -80,12 +86,11 @@ public final class Bench {
             final long loadStart = System.nanoTime();
             try (WeightSource source = Checkpoints.open(options.folder().resolve(part.component));
                     Arena weights = backend.openArena("weights of " + part.component)) {
-                final Work work = part.builder.apply(ModuleScope.of(counter.backend(), weights,
-                        part.component.equals("text_encoder") ? LanguageModel.scope(source)
-                                : WeightScope.of(source)));
+                final Work work = part.builder.apply(source, weights);
                 final double loadSeconds = (System.nanoTime() - loadStart) / NANO;
+                final double before = counter.operations();
                 final double error = validate(work);
-                final double operations = counter.operations();
+                final double operations = counter.operations() - before;
                 return new BenchResult(job, time(work), operations, error, loadSeconds, backend.memory().weights(),
                         counter.storedBytes());
             }
@@ -119,10 +124,21 @@ public final class Bench {
         }
 
         private Part part(final Backend counted) {
+            final ChatBench chat = new ChatBench(counted, options.folder(), reference);
             return switch (job) {
-                case "mmdit_block" -> new Part("transformer", scope -> block(counted, scope));
-                case "vae_decode" -> new Part("vae", scope -> decode(counted, scope));
-                default -> new Part("text_encoder", scope -> encode(counted, scope));
+                case "mmdit_block" -> new Part("transformer", (source, weights) ->
+                        block(counted, ModuleScope.of(counted, weights, WeightScope.of(source))));
+                case "vae_decode" -> new Part("vae", (source, weights) ->
+                        decode(counted, ModuleScope.of(counted, weights, WeightScope.of(source))));
+                case "preprocess" -> new Part(ChatBench.COMPONENT, (source, weights) -> chat.preprocess());
+                case "vision_encode" -> new Part(ChatBench.COMPONENT, chat::visionTower);
+                case "prefill" -> new Part(ChatBench.COMPONENT, chat::prefill);
+                case "decode" -> new Part(ChatBench.COMPONENT, (source, weights) ->
+                        chat.decode(source, weights, options.repeats()));
+                case "decode_f32" -> new Part(ChatBench.COMPONENT, (source, weights) ->
+                        chat.decode(new WidenedWeights(source), weights, options.repeats()));
+                default -> new Part("text_encoder", (source, weights) ->
+                        encode(counted, ModuleScope.of(counted, weights, LanguageModel.scope(source))));
             };
         }
 

@@ -22,7 +22,8 @@ final class BenchCommand implements Callable<Integer> {
             description = "folder that \"bench_torch.py --save DIR\" wrote")
     private Path model;
     @Option(names = "--only", paramLabel = "JOB", split = ",",
-            description = "some of mmdit_block, vae_decode, text_encode; default all")
+            description = "some of mmdit_block, vae_decode, text_encode, preprocess, vision_encode, prefill, decode, "
+                    + "decode_f32; default all")
     private List<String> only = Bench.JOBS;
     @Option(names = "--threads", paramLabel = "N", description = "default: all processors")
     private int threads = Runtime.getRuntime().availableProcessors();
@@ -71,7 +72,7 @@ final class BenchCommand implements Callable<Integer> {
             out.println(result.describe());
             if (torch != null) {
                 final double peer = new TorchPeer(python, torch).median(options);
-                out.println(String.format(Locale.ROOT, "%-12s PyTorch median %.3f s, ratio %.2f", job, peer,
+                out.println(String.format(Locale.ROOT, "%-13s PyTorch median %.4f s, ratio %.2f", job, peer,
                         result.median() / peer));
             }
         }

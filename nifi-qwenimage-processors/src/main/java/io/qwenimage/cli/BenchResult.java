@@ -33,9 +33,9 @@ public record BenchResult(String job, List<Double> seconds, double operations, d
 
     /** A line for people. */
     public String describe() {
-        return String.format(Locale.ROOT, "%-12s median %.3f s of %d (least %.3f), %.0f GFLOP/s, error %.1e, weights "
+        return String.format(Locale.ROOT, "%-13s median %.4f s of %d (least %.4f), %.0f GFLOP/s, error %.1e, weights "
                 + "%.0f MiB (%.2f of their file) loaded in %.2f s", job, median(), seconds.size(),
                 seconds.stream().mapToDouble(Double::doubleValue).min().orElseThrow(), gigaOperationsPerSecond(),
-                error, weightBytes / MEBI, (double) weightBytes / storedBytes, loadSeconds);
+                error, weightBytes / MEBI, storedBytes == 0 ? 1 : (double) weightBytes / storedBytes, loadSeconds);
     }
 }

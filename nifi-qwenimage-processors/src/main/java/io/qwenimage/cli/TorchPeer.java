@@ -15,14 +15,15 @@ import java.util.List;
  */
 record TorchPeer(String python, Path script) {
     /**
-     * Median time of one job in FP32, in seconds.
+     * Median time of one job, in seconds: in BF16 for a token of an answer with BF16 weights, else in FP32.
      *
      * @param options of which the one job, the threads, the repeats and the seconds count
      * @throws CommandException if the script fails or does not answer with a time
      */
     double median(final BenchOptions options) {
-        final List<String> command = List.of(python, script.toString(), "--only", options.jobs().getFirst(),
-                "--dtypes", "float32", "--threads", Integer.toString(options.device().threads()),
+        final List<String> command = List.of(python, script.toString(), "--only",
+                Bench.reference(options.jobs().getFirst()), "--dtypes",
+                options.jobs().getFirst().equals("decode") ? "bfloat16" : "float32", "--threads", Integer.toString(options.device().threads()),
                 "--repeats", Integer.toString(options.repeats()), "--seconds", Double.toString(options.seconds()));
         try {
             final Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();

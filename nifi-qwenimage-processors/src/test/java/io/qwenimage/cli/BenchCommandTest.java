@@ -41,7 +41,7 @@ class BenchCommandTest {
 
         assertEquals(0, run("--model", "somewhere", "--only", "vae_decode", "--python", "/bin/sh", "--torch",
                 script.toString()));
-        assertTrue(out.toString().contains("vae_decode   PyTorch median 0.500 s, ratio 0.40"), out.toString());
+        assertTrue(out.toString().contains("vae_decode    PyTorch median 0.5000 s, ratio 0.40"), out.toString());
     }
 
     @Test
