@@ -47,7 +47,7 @@ class FlowTemplatesIT {
             final Map<String, String> folders = new HashMap<>();
             for (final String parameter : flow.parameters().keySet()) {
                 if (parameter.endsWith(FOLDER_PARAMETER)) {
-                    folders.put(parameter, (MODEL_PARAMETER.equals(parameter) ? RealNiFi.editModel()
+                    folders.put(parameter, (parameter.endsWith(MODEL_PARAMETER) ? RealNiFi.editModel()
                             : Files.createDirectory(folder.resolve(parameter))).toString());
                 }
             }

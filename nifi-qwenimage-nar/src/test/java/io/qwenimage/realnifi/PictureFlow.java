@@ -16,6 +16,7 @@ final class PictureFlow implements AutoCloseable {
     static final String CAPTION = "caption-and-index.json";
     static final String GROUND = "ground-and-crop.json";
     static final String EDIT = "image-edit.json";
+    static final String ASSETS = "asset-pipeline.json";
     private static final String MODEL_FOLDER = "model-folder";
 
     private final ImportedFlow flow;
@@ -38,7 +39,7 @@ final class PictureFlow implements AutoCloseable {
         final ImportedFlow flow = nifi.client().importFlow(template, template.getFileName().toString());
         final Map<String, String> parameters = new HashMap<>(settings);
         for (final String parameter : flow.parameters().keySet()) {
-            if (parameter.endsWith("-folder") && !parameter.equals(MODEL_FOLDER)) {
+            if (parameter.endsWith("-folder") && !parameter.endsWith(MODEL_FOLDER)) {
                 parameters.put(parameter, Files.createDirectories(folder.resolve(parameter)).toString());
             }
         }
@@ -48,11 +49,21 @@ final class PictureFlow implements AutoCloseable {
         return new PictureFlow(flow, folder);
     }
 
-    /** Puts a file where the flow looks for pictures; it appears there whole, since hidden files are not read. */
+    /** Puts a file where the flow looks for pictures. */
     void send(final String name, final byte[] content) throws IOException {
-        final Path pictures = folder.resolve("pictures-folder");
-        Files.write(pictures.resolve("." + name), content);
-        Files.move(pictures.resolve("." + name), pictures.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+        send("pictures-folder", name, content);
+    }
+
+    /** Puts a file into the folder that a parameter names; it appears whole, since hidden files are not read. */
+    void send(final String parameter, final String name, final byte[] content) throws IOException {
+        final Path watched = folder.resolve(parameter);
+        Files.write(watched.resolve("." + name), content);
+        Files.move(watched.resolve("." + name), watched.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /** Sets parameters of the running flow. */
+    void set(final Map<String, String> parameters) throws IOException, InterruptedException {
+        flow.setParameters(parameters);
     }
 
     /** Files in the folder that a parameter names. */

@@ -81,7 +81,7 @@ public final class FakePipeline implements QwenImagePipeline {
         beforeStage.run();
         cancellation.check();
         final int count = request.images().size();
-        if (count == 0 || count > card.maximumPictures()) {
+        if (count == 0 || count > (request.start() == null ? card.maximumPictures() : 1)) {
             throw new DataException(count + " pictures are given; " + card.displayName() + " takes "
                     + card.maximumPictures());
         }
@@ -130,8 +130,8 @@ public final class FakePipeline implements QwenImagePipeline {
         checkModel(bundle);
         bundle.tensor("prompt_embeds");
         requests.add(request);
-        final int width = extent(request.width(), bundle, "output_width");
-        final int height = extent(request.height(), bundle, "output_height");
+        final int width = extent(request.width(), bundle, "output_width", card.defaultWidth());
+        final int height = extent(request.height(), bundle, "output_height", card.defaultHeight());
         if (width == 0 || height == 0) {
             throw new DataException("a picture of " + request.width() + " x " + request.height() + " is too small");
         }
@@ -169,9 +169,9 @@ public final class FakePipeline implements QwenImagePipeline {
         closes.incrementAndGet();
     }
 
-    private int extent(final int requested, final Bundle bundle, final String automatic) {
-        final int extent = requested == DenoiseRequest.AUTOMATIC ? Integer.parseInt(bundle.metadata().get(automatic))
-                : requested;
+    private int extent(final int requested, final Bundle bundle, final String automatic, final int recommended) {
+        final int extent = requested != DenoiseRequest.AUTOMATIC ? requested
+                : Integer.parseInt(bundle.metadata().getOrDefault(automatic, Integer.toString(recommended)));
         return extent / card.sizeMultiple() * card.sizeMultiple();
     }
 

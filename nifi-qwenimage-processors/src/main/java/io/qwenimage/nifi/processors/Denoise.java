@@ -78,6 +78,9 @@ public class Denoise extends AbstractStageProcessor {
     static final PropertyDescriptor SEED = perFlowFile("Seed", DenoiseSettings.SEEDS,
             "Seed of the noise, a whole number: the same seed gives the same picture. Empty: drawn, and recorded in "
                     + "qwenimage.seed.");
+    static final PropertyDescriptor STRENGTH = perFlowFile("Strength", DenoiseSettings.STRENGTHS,
+            "How far image-to-image and inpainting go from their picture: 0 leaves it, 1 forgets it. Nothing else looks "
+                    + "at it. Empty: " + DenoiseRequest.DEFAULT_STRENGTH + ".");
     static final PropertyDescriptor PICTURES_PER_PROMPT = perFlowFile("Pictures per Prompt", DenoiseSettings.PICTURES,
             "How many pictures to make, with the seeds seed, seed + 1, ... Empty: one.");
 
@@ -96,7 +99,7 @@ public class Denoise extends AbstractStageProcessor {
     private static final String LATENTS = "latents";
 
     private static final List<PropertyDescriptor> PROPERTIES =
-            List.of(MODEL_SERVICE, WIDTH, HEIGHT, STEPS, TRUE_CFG_SCALE, SEED, PICTURES_PER_PROMPT);
+            List.of(MODEL_SERVICE, WIDTH, HEIGHT, STEPS, TRUE_CFG_SCALE, SEED, STRENGTH, PICTURES_PER_PROMPT);
     private static final Set<Relationship> RELATIONSHIPS = Set.of(SUCCESS, ORIGINAL, FAILURE);
 
     @Override

@@ -13,12 +13,15 @@ import java.security.SecureRandom;
  * @param steps        of denoising
  * @param trueCfgScale of guidance
  * @param seed         of the first picture
+ * @param strength     how far image-to-image goes from its picture
  * @param pictures     how many
  */
-record DenoiseSettings(Integer width, Integer height, Integer steps, Double trueCfgScale, long seed, int pictures) {
+record DenoiseSettings(Integer width, Integer height, Integer steps, Double trueCfgScale, long seed, double strength,
+        int pictures) {
     static final NumberRange SIZES = NumberRange.whole(1, 8192);
     static final NumberRange STEPS = NumberRange.whole(1, 1000);
     static final NumberRange SCALES = NumberRange.real(0, 100);
+    static final NumberRange STRENGTHS = NumberRange.real(0, 1);
     static final NumberRange SEEDS = NumberRange.whole(Long.MIN_VALUE, Long.MAX_VALUE);
     static final NumberRange PICTURES = NumberRange.whole(1, 1000);
 
@@ -36,6 +39,7 @@ record DenoiseSettings(Integer width, Integer height, Integer steps, Double true
         final BigDecimal steps = STEPS.read("Steps", values.of(Denoise.STEPS));
         final BigDecimal scale = SCALES.read("True CFG Scale", values.of(Denoise.TRUE_CFG_SCALE));
         final BigDecimal seed = SEEDS.read("Seed", values.of(Denoise.SEED));
+        final BigDecimal strength = STRENGTHS.read("Strength", values.of(Denoise.STRENGTH));
         final BigDecimal pictures = PICTURES.read("Pictures per Prompt", values.of(Denoise.PICTURES_PER_PROMPT));
         return new DenoiseSettings(
                 width == null ? null : width.intValue(),
@@ -43,21 +47,17 @@ record DenoiseSettings(Integer width, Integer height, Integer steps, Double true
                 steps == null ? null : steps.intValue(),
                 scale == null ? null : scale.doubleValue(),
                 seed == null ? new SecureRandom().nextLong(DRAWN_SEEDS) : seed.longValue(),
+                strength == null ? DenoiseRequest.DEFAULT_STRENGTH : strength.doubleValue(),
                 pictures == null ? 1 : pictures.intValue());
     }
 
     /** The request for one picture; what is left open is what the model recommends. */
     DenoiseRequest request(final ModelCard card, final int picture) {
         return new DenoiseRequest(
-                width == null ? automatic(card, card.defaultWidth()) : width,
-                height == null ? automatic(card, card.defaultHeight()) : height,
+                width == null ? DenoiseRequest.AUTOMATIC : width,
+                height == null ? DenoiseRequest.AUTOMATIC : height,
                 steps == null ? card.defaultSteps() : steps,
                 trueCfgScale == null ? card.defaultTrueCfgScale() : trueCfgScale,
-                seed + picture);
-    }
-
-    /** The size of an edit follows from its pictures. */
-    private static int automatic(final ModelCard card, final int recommended) {
-        return card.edits() ? DenoiseRequest.AUTOMATIC : recommended;
+                seed + picture, strength);
     }
 }

@@ -21,15 +21,17 @@ import org.apache.nifi.annotation.documentation.CapabilityDescription;
 import org.apache.nifi.annotation.documentation.SeeAlso;
 import org.apache.nifi.annotation.documentation.Tags;
 import org.apache.nifi.components.PropertyDescriptor;
+import org.apache.nifi.expression.ExpressionLanguageScope;
 import org.apache.nifi.flowfile.FlowFile;
 import org.apache.nifi.processor.ProcessContext;
 import org.apache.nifi.processor.ProcessSession;
 import org.apache.nifi.processor.Relationship;
 import org.apache.nifi.util.StopWatch;
 
-@Tags({"qwen", "image", "diffusion", "edit", "image to image", "encode", "vae"})
+@Tags({"qwen", "image", "diffusion", "edit", "image to image", "inpaint", "mask", "encode", "vae"})
 @CapabilityDescription("Encodes the picture, or pictures, that an edit begins with, for EncodeText: how they look and "
-        + "what they mean. The content is a picture, or a TAR or ZIP archive of pictures.")
+        + "what they mean; or the picture that image-to-image or inpainting begins with. The content is a picture, or a "
+        + "TAR or ZIP archive of pictures.")
 @InputRequirement(InputRequirement.Requirement.INPUT_REQUIRED)
 @ReadsAttribute(attribute = "filename", description = "The base of the new name")
 @WritesAttributes({
@@ -46,13 +48,24 @@ import org.apache.nifi.util.StopWatch;
         + "Java heap; the encoders' weights stay in native memory while the model service keeps them")
 @SeeAlso({EncodeText.class, Denoise.class, DecodeVAE.class})
 public class EncodeImage extends AbstractStageProcessor {
+    static final PropertyDescriptor PURPOSE = new PropertyDescriptor.Builder()
+            .name("Purpose")
+            .description("What the pictures are encoded for.")
+            .required(true)
+            .allowableValues(PicturePurpose.class)
+            .defaultValue(PicturePurpose.EDIT)
+            .build();
+
+    static final PropertyDescriptor WIDTH = size("Width");
+    static final PropertyDescriptor HEIGHT = size("Height");
+
     static final Relationship SUCCESS = new Relationship.Builder()
             .name("success")
             .description("FlowFiles whose content is now a bundle with the encoded pictures")
             .build();
 
     private static final List<PropertyDescriptor> PROPERTIES =
-            List.of(MODEL_SERVICE, PictureContent.MAXIMUM_CONTENT_SIZE, PictureContent.MAXIMUM_PIXELS);
+            List.of(MODEL_SERVICE, PURPOSE, WIDTH, HEIGHT, PictureContent.MAXIMUM_CONTENT_SIZE, PictureContent.MAXIMUM_PIXELS);
     private static final Set<Relationship> RELATIONSHIPS = Set.of(SUCCESS, FAILURE);
 
     @Override
@@ -68,13 +81,14 @@ public class EncodeImage extends AbstractStageProcessor {
     @Override
     void process(final ProcessContext context, final ProcessSession session, final FlowFile flowFile) {
         final StopWatch stopWatch = new StopWatch(true);
-        final List<RgbImage> pictures =
-                PictureContent.of(StageAttributes.Values.of(context, flowFile)).read(session, flowFile);
+        final EncodeImageSettings settings = EncodeImageSettings.read(StageAttributes.Values.of(context, flowFile));
+        final List<RgbImage> pictures = settings.limits().read(session, flowFile);
+        final ImageRequest request = settings.request(pictures);
         final ModelCard card;
         final Bundle encoded;
         try (ModelLease<QwenImagePipeline> lease = acquire(context, untilStopped())) {
             card = lease.pipeline().card();
-            encoded = lease.pipeline().encodeImage(new ImageRequest(pictures), untilStopped());
+            encoded = lease.pipeline().encodeImage(request, untilStopped());
         }
 
         final Map<String, String> attributes = BundleContent.attributes(flowFile, card);
@@ -89,13 +103,25 @@ public class EncodeImage extends AbstractStageProcessor {
 
     @Override
     String describeProperties(final StageAttributes.Values values) {
-        final PictureContent limits = PictureContent.of(values);
-        return "pictures have up to " + limits.maximumPixels() + " pixels each and " + limits.maximumBytes()
+        final EncodeImageSettings settings = EncodeImageSettings.read(values);
+        final PictureContent limits = settings.limits();
+        return "purpose: " + settings.purpose().getDisplayName() + "; pictures have up to " + limits.maximumPixels() + " pixels each and " + limits.maximumBytes()
                 + " bytes together";
     }
 
     @Override
     String tryOut(final TinyForward forward) {
         return "a small picture became tensors " + forward.encodeImage().tensors();
+    }
+
+    private static PropertyDescriptor size(final String name) {
+        return new PropertyDescriptor.Builder()
+                .name(name)
+                .description(name + " of the result in pixels, to which the picture is resized; rounded down to what the "
+                        + "model can make. Empty: what the model recommends.")
+                .dependsOn(PURPOSE, PicturePurpose.IMAGE_TO_IMAGE, PicturePurpose.INPAINT)
+                .expressionLanguageSupported(ExpressionLanguageScope.FLOWFILE_ATTRIBUTES)
+                .addValidator(DenoiseSettings.SIZES)
+                .build();
     }
 }

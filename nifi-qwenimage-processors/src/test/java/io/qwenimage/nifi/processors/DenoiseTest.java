@@ -50,7 +50,8 @@ class DenoiseTest {
         runner.enqueue(ENCODED, Map.of("filename", "kite.safetensors", "customer", "42", "qwenimage.error", "earlier"));
         runner.run();
 
-        assertEquals(List.of(new DenoiseRequest(64, 48, 3, 4.0, 7)), stage.pipeline.requests());
+        assertEquals(List.of(new DenoiseRequest(DenoiseRequest.AUTOMATIC, DenoiseRequest.AUTOMATIC, 3, 4.0, 7)),
+                stage.pipeline.requests());
         final MockFlowFile picture = stage.only("success");
         assertEquals(List.of(16L, 6L, 8L),
                 Arrays.stream(StageRunner.bundle(picture).tensor("latents").shape().toArray()).boxed().toList());
@@ -91,7 +92,8 @@ class DenoiseTest {
         runner.enqueue(ENCODED, Map.of("Seed", "1"));
         runner.run();
 
-        assertEquals(List.of(new DenoiseRequest(64, 48, 3, 4.0, 1)), stage.pipeline.requests());
+        assertEquals(List.of(new DenoiseRequest(DenoiseRequest.AUTOMATIC, DenoiseRequest.AUTOMATIC, 3, 4.0, 1)),
+                stage.pipeline.requests());
     }
 
     @Test

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.qwenimage.image.RgbImage;
 import io.qwenimage.nifi.FakePipeline;
 import io.qwenimage.pipeline.Bundle;
+import io.qwenimage.pipeline.DenoiseRequest;
+import io.qwenimage.pipeline.ImageRequest;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -123,6 +125,53 @@ class EncodeImageTest {
 
         final String words = other.only("failure").getAttribute("qwenimage.error");
         assertTrue(words.contains("Fake Model"), words);
+    }
+
+    @Test
+    void testRunSuccessImageToImage() {
+        final StageRunner other = new StageRunner(new EncodeImage(), FakePipeline.CARD);
+        other.runner.setProperty(EncodeImage.PURPOSE, PicturePurpose.IMAGE_TO_IMAGE);
+        other.runner.setProperty(EncodeImage.WIDTH, "${wide}");
+        other.runner.enqueue(FIRST, Map.of("wide", "64"));
+        other.runner.run();
+
+        other.only("success").assertAttributeEquals("qwenimage.pictures", "1");
+        final ImageRequest request = other.pipeline.images().getFirst();
+        assertEquals(new ImageRequest.Start(null, 64, DenoiseRequest.AUTOMATIC), request.start());
+        assertEquals(48, request.images().getFirst().width());
+    }
+
+    @Test
+    void testRunSuccessInpaint() {
+        final Map<String, byte[]> files = new LinkedHashMap<>();
+        files.put("picture.png", FIRST);
+        files.put("mask.png", SECOND);
+        final StageRunner other = new StageRunner(new EncodeImage(), FakePipeline.CARD);
+        other.runner.setProperty(EncodeImage.PURPOSE, PicturePurpose.INPAINT);
+        other.runner.enqueue(Pictures.zip(files));
+        other.runner.run();
+
+        other.only("success");
+        final ImageRequest request = other.pipeline.images().getFirst();
+        assertEquals(48, request.images().getFirst().width());
+        assertEquals(33, request.start().mask().width());
+    }
+
+    @Test
+    void testRunFailurePicturesThatPurposeDoesNotTake() {
+        for (final PicturePurpose purpose : List.of(PicturePurpose.INPAINT, PicturePurpose.IMAGE_TO_IMAGE)) {
+            final byte[] content = purpose == PicturePurpose.INPAINT ? FIRST
+                    : Pictures.zip(Map.of("a.png", FIRST, "b.png", SECOND));
+            final StageRunner other = new StageRunner(new EncodeImage(), FakePipeline.CARD);
+            other.runner.setProperty(EncodeImage.PURPOSE, purpose);
+            other.runner.enqueue(content);
+            other.runner.run();
+
+            final MockFlowFile failed = other.only("failure");
+            assertArrayEquals(content, failed.toByteArray());
+            assertTrue(failed.getAttribute("qwenimage.error").contains(purpose.getDisplayName() + " needs"),
+                    failed.getAttribute("qwenimage.error"));
+        }
     }
 
     @Test
