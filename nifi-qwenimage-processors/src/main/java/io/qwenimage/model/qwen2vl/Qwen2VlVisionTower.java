@@ -10,7 +10,7 @@ import io.qwenimage.model.vision.BlockSequence;
 import io.qwenimage.model.vision.GeluMlp;
 import io.qwenimage.model.vision.PatchEmbedding;
 import io.qwenimage.model.vision.Pictures;
-import io.qwenimage.model.vision.VisionAttention;
+import io.qwenimage.model.vision.VisionBlock;
 import io.qwenimage.model.vision.VisionGrid;
 import io.qwenimage.model.vision.VisionRope;
 import io.qwenimage.model.vision.VisionTower;
@@ -25,29 +25,11 @@ import java.util.List;
 
 /** The vision tower of Qwen2-VL: every patch sees its whole picture. {@code Qwen2VisionTransformerPretrainedModel}. */
 public final class Qwen2VlVisionTower implements VisionTower {
-    private record Block(LayerNorm norm1, LayerNorm norm2, VisionAttention attn, GeluMlp mlp) {
-        static Block load(final ModuleScope scope, final Qwen2VlVisionConfig config) {
-            final int width = config.embedDim();
-            return new Block(LayerNorm.load(scope.sub("norm1"), width, Qwen2VlVisionConfig.NORM_EPS),
-                    LayerNorm.load(scope.sub("norm2"), width, Qwen2VlVisionConfig.NORM_EPS),
-                    VisionAttention.load(scope.sub("attn"), width, config.numHeads()),
-                    GeluMlp.load(scope.sub("mlp"), new String[] {"fc1", "fc2"}, width, width * config.mlpRatio(),
-                            width, Activation.QUICK_GELU));
-        }
-
-        /** [L, D] to [L, D]. */
-        Tensor forward(final Arena arena, final Tensor hidden, final RotaryTable rotary,
-                final AttentionPattern pattern) {
-            final Tensor attended = attn.forward(arena, norm1.forward(arena, hidden), rotary, pattern, hidden);
-            return mlp.forward(arena, norm2.forward(arena, attended), attended);
-        }
-    }
-
     private final Backend backend;
     private final Qwen2VlVisionConfig config;
     private final VisionRope rope;
     private final Linear patchEmbed;
-    private final List<Block> blocks = new ArrayList<>();
+    private final List<VisionBlock> blocks = new ArrayList<>();
     private final LayerNorm mergerNorm;
     private final GeluMlp merger;
 
@@ -59,8 +41,10 @@ public final class Qwen2VlVisionTower implements VisionTower {
         final int merged = width * config.patches().block();
         rope = new VisionRope(width / config.numHeads(), config.patches().mergeSize());
         patchEmbed = PatchEmbedding.load(scope.sub("patch_embed.proj"), config.patches(), width, false);
+        final VisionBlock.Form form = new VisionBlock.Form(width, config.numHeads(), width * config.mlpRatio(),
+                new String[] {"fc1", "fc2"}, Activation.QUICK_GELU, Qwen2VlVisionConfig.NORM_EPS);
         for (int i = 0; i < config.depth(); i++) {
-            blocks.add(Block.load(scope.sub("blocks").sub(i), config));
+            blocks.add(VisionBlock.load(scope.sub("blocks").sub(i), form));
         }
         mergerNorm = LayerNorm.load(scope.sub("merger.ln_q"), width, Qwen2VlVisionConfig.NORM_EPS);
         merger = GeluMlp.load(scope.sub("merger.mlp"), new String[] {"0", "2"}, merged, merged, config.hiddenSize(),

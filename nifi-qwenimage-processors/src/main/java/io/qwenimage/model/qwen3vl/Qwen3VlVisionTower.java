@@ -7,14 +7,12 @@ import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.backend.RotaryTable;
 import io.qwenimage.model.vision.BlockSequence;
-import io.qwenimage.model.vision.GeluMlp;
 import io.qwenimage.model.vision.PatchEmbedding;
 import io.qwenimage.model.vision.Pictures;
-import io.qwenimage.model.vision.VisionAttention;
+import io.qwenimage.model.vision.VisionBlock;
 import io.qwenimage.model.vision.VisionGrid;
 import io.qwenimage.model.vision.VisionRope;
 import io.qwenimage.model.vision.VisionTower;
-import io.qwenimage.nn.LayerNorm;
 import io.qwenimage.nn.Linear;
 import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.tensor.HostTensor;
@@ -24,30 +22,12 @@ import java.util.List;
 
 /** The vision tower of Qwen3-VL, {@code Qwen3VLVisionModel} of transformers. */
 public final class Qwen3VlVisionTower implements VisionTower {
-    private record Block(LayerNorm norm1, LayerNorm norm2, VisionAttention attn, GeluMlp mlp) {
-        static Block load(final ModuleScope scope, final Qwen3VlVisionConfig config) {
-            final int width = config.hiddenSize();
-            return new Block(LayerNorm.load(scope.sub("norm1"), width, Qwen3VlVisionConfig.NORM_EPS),
-                    LayerNorm.load(scope.sub("norm2"), width, Qwen3VlVisionConfig.NORM_EPS),
-                    VisionAttention.load(scope.sub("attn"), width, config.numHeads()),
-                    GeluMlp.load(scope.sub("mlp"), new String[] {"linear_fc1", "linear_fc2"}, width,
-                            config.intermediateSize(), width, Activation.GELU_TANH));
-        }
-
-        /** [L, D] to [L, D]. */
-        Tensor forward(final Arena arena, final Tensor hidden, final RotaryTable rotary,
-                final AttentionPattern pattern) {
-            final Tensor attended = attn.forward(arena, norm1.forward(arena, hidden), rotary, pattern, hidden);
-            return mlp.forward(arena, norm2.forward(arena, attended), attended);
-        }
-    }
-
     private final Backend backend;
     private final Qwen3VlVisionConfig config;
     private final VisionRope rope;
     private final Linear patchEmbed;
     private final LearnedPositions posEmbed;
-    private final List<Block> blocks = new ArrayList<>();
+    private final List<VisionBlock> blocks = new ArrayList<>();
     private final Qwen3VlMerger merger;
     private final List<Qwen3VlMerger> deepstackMergers = new ArrayList<>();
 
@@ -60,8 +40,10 @@ public final class Qwen3VlVisionTower implements VisionTower {
         patchEmbed = PatchEmbedding.load(scope.sub("patch_embed.proj"), config.patches(), width, true);
         posEmbed = new LearnedPositions(scope.sub("pos_embed").stored("weight",
                 (long) config.positions() * config.positions(), width), config.positions());
+        final VisionBlock.Form form = new VisionBlock.Form(width, config.numHeads(), config.intermediateSize(),
+                new String[] {"linear_fc1", "linear_fc2"}, Activation.GELU_TANH, Qwen3VlVisionConfig.NORM_EPS);
         for (int i = 0; i < config.depth(); i++) {
-            blocks.add(Block.load(scope.sub("blocks").sub(i), config));
+            blocks.add(VisionBlock.load(scope.sub("blocks").sub(i), form));
         }
         merger = Qwen3VlMerger.load(scope.sub("merger"), config, false);
         for (int i = 0; i < config.deepstackIndexes().length; i++) {
