@@ -68,7 +68,8 @@ record CaseRun(List<String> problems, Map<String, StoredTensor> after, LaunchRes
         }
     }
 
-    private static byte[] arguments(final CaseFolder folder, final DecodedKernel kernel, final Map<String, Long> addresses) {
+    /** The arguments as they lie in the .param space. */
+    static byte[] arguments(final CaseFolder folder, final DecodedKernel kernel, final Map<String, Long> addresses) {
         if (folder.arguments().size() != kernel.parameters().size()) {
             throw new BrokenCaseException("case.json has " + folder.arguments().size() + " arguments, kernel "
                 + kernel.name() + " has " + kernel.parameters().size() + " parameters");
