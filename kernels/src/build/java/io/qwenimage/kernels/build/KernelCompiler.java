@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
+import java.util.function.BinaryOperator;
 
 /**
  * Compiles kernels with the options of the product, through the cache, and refuses what the compiler or the assembler
@@ -36,14 +36,19 @@ public final class KernelCompiler {
     }
 
     /**
-     * Compiles a text that is used once, such as a source with a fault put into it, to PTX and no further.
+     * Compiles a source to PTX and no further, after it, or a header of it, was changed: for tests that put faults into
+     * kernels.
      *
-     * @param headers by the name with which they are included
+     * @param folders where headers are looked for
+     * @param change  gets the name and the text of each file and gives the text that is compiled
      * @throws Nvrtc.CompilationException if it does not compile
      */
-    public String ptx(final String fileName, final String text, final Map<String, String> headers,
-            final String architecture) {
-        return nvrtc().compile(fileName, text, headers, options(architecture.replace("sm_", "compute_"))).ptx();
+    public String ptx(final Path file, final List<Path> folders, final BinaryOperator<String> change,
+            final String architecture) throws IOException {
+        final KernelSource source = KernelSource.read(file, folders).changed(change);
+        final List<String> options = options(architecture.replace("sm_", "compute_"));
+        return cache.get(ImageCache.key(source, options, version),
+                () -> nvrtc().compile(source.fileName(), source.text(), source.headers(), options)).ptx();
     }
 
     /** Compiles a module for an architecture, or takes it from the cache. */

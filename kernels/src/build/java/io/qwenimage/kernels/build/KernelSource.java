@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BinaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -42,6 +43,13 @@ record KernelSource(String module, String text, Map<String, String> headers, Lis
     /** Whether it is compiled for an architecture. */
     boolean isFor(final String architecture) {
         return architectures.isEmpty() || architectures.contains(architecture);
+    }
+
+    /** The same with its texts changed, each by its file's name. */
+    KernelSource changed(final BinaryOperator<String> change) {
+        final Map<String, String> changed = new LinkedHashMap<>();
+        headers.forEach((name, header) -> changed.put(name, change.apply(name, header)));
+        return new KernelSource(module, change.apply(fileName(), text), changed, architectures);
     }
 
     String fileName() {
