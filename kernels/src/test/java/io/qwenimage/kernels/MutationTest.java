@@ -25,17 +25,11 @@ class MutationTest {
 
     @BeforeAll
     static void requireCompiler() {
-        final String cache = System.getProperty("kernels.cache");
-        assumeTrue(cache != null && MutationTest.class.getClassLoader()
-                .getResource("org/bytedeco/cuda/linux-x86_64/libnvrtc.so.13") != null, "NVRTC is not on the class path");
+        assumeTrue(System.getProperty("kernels.cache") != null && KernelCompiler.isAvailable(),
+                "NVRTC is not on the class path");
     }
 
     static Stream<Mutation> mutations() {
-        return Mutations.all().stream();
-    }
-
-    /** Each module once, as the mutations' checks see it. */
-    static Stream<Mutation> checks() {
         return Mutations.all().stream();
     }
 
@@ -47,7 +41,7 @@ class MutationTest {
 
     /** Without a fault the same tests pass on the same path: what they notice above is the fault. */
     @ParameterizedTest(name = "{0}")
-    @MethodSource("checks")
+    @MethodSource("mutations")
     void testWithoutAFaultNothingIsNoticed(final Mutation mutation) throws IOException {
         assertNull(fault(mutation, (name, content) -> content));
     }

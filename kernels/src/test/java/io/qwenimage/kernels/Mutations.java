@@ -40,29 +40,24 @@ final class Mutations {
         final Consumer<KernelDevice> ragged = device -> test.testLayerNorm(BF16, 2, 113, device);
         final Consumer<KernelDevice> gated = device -> test.testGatedAddAdaLayerNorm(BF16, 3, 64, device);
         return List.of(
-                Mutation.in("norm", "if (chunk < count) {\n                kept[j].load", "{\n                kept[j].load",
-                        modulated),
-                Mutation.in("norm", "mean = block_sum(sum, partial[0]) / a.width;\n                sum = 0;\n            }\n#pragma unroll\n",
-                        "mean = block_sum(sum, partial[0]) / (a.width + 1);\n                sum = 0;\n            }\n#pragma unroll\n",
-                        device -> test.testAdaLayerNorm(BF16, 3, 16, device)),
+                Mutation.in("norm", "if (chunk < count) {", "{", modulated).at(1),
+                Mutation.in("norm", "partial[0]) / a.width;", "partial[0]) / (a.width + 1);",
+                        device -> test.testAdaLayerNorm(BF16, 3, 16, device)).at(1),
                 Mutation.in("norm", "NORM == Norm::MODULATED ? 1.0f + factor[i] : factor[i]", "factor[i]", modulated),
-                Mutation.in("norm", "partial[NORM == Norm::RMS ? row & 1 : 1]) / a.width + a.eps);\n#pragma unroll\n",
-                        "partial[1]) / a.width + a.eps);\n#pragma unroll\n", two),
+                Mutation.in("norm", "partial[NORM == Norm::RMS ? row & 1 : 1]", "partial[1]", two).at(1),
                 Mutation.in("norm", "x.load(a.x + row * a.x_stride, count);", "x.load(a.x + row * a.width, count);",
                         test::testRowsThatLieApart),
-                Mutation.in("norm", "fmaf(factor[i], values[i], base[i])", "fmaf(factor[i], base[i], values[i])", gated),
+                Mutation.in("norm", "fmaf(factor[i], values[i], base[i])",
+                        "fmaf(factor[i], base[i], values[i])", gated),
                 Mutation.in("norm", "x.kept[j].store(a.sum + row * a.width + chunk * V);", "", gated),
                 Mutation.in("norm", "const float difference = to_float(x[i]) - mean;",
                         "const float difference = to_float(x[i]);", ragged),
-                Mutation.in("norm", "const int end_row = min(a.rows, first_row + a.rows_per_block);\n    Row<T> multiplier;",
-                        "const int end_row = first_row + a.rows_per_block;\n    Row<T> multiplier;",
-                        device -> test.testRmsNorm(BF16, 217, 1032, device)),
-                new Mutation("norm", "types.cuh", "        partial[threadIdx.x / WARP] = value;\n    }\n    __syncthreads();",
-                        "        partial[threadIdx.x / WARP] = value;\n    }\n" + NO_BARRIER, two),
-                new Mutation("norm", "types.cuh", "warp_sum(lane < warps ? partial[lane] : 0.0f)", "warp_sum(partial[lane])",
-                        two),
-                new Mutation("norm", "types.cuh", "\"f\"(second), \"f\"(first));\n    return result;\n}\n\ntemplate <> __device__ __forceinline__ uint32_t pack2<f16>",
-                        "\"f\"(first), \"f\"(second));\n    return result;\n}\n\ntemplate <> __device__ __forceinline__ uint32_t pack2<f16>",
+                Mutation.in("norm", "min(a.rows, first_row + a.rows_per_block)", "first_row + a.rows_per_block",
+                        device -> test.testRmsNorm(BF16, 217, 1032, device)).at(1),
+                Mutation.inHeader("norm", "types.cuh", "__syncthreads();", NO_BARRIER, two),
+                Mutation.inHeader("norm", "types.cuh", "lane < warps ? partial[lane] : 0.0f", "partial[lane]", two),
+                Mutation.inHeader("norm", "types.cuh", "distance = WARP / 2;", "distance = WARP / 4;", modulated),
+                Mutation.inHeader("norm", "types.cuh", "\"f\"(second), \"f\"(first)", "\"f\"(first), \"f\"(second)",
                         modulated));
     }
 
@@ -73,7 +68,8 @@ final class Mutations {
         final Consumer<KernelDevice> windowed =
                 device -> test.testNormAndRotation(BF16, 3, 2, 80, RotaryPairs.HALVES, device);
         return List.of(
-                Mutation.in("rope", "load(row + head * a.width + half + at, high);", "load(row + head * a.width + at, high);",
+                Mutation.in("rope", "load(row + head * a.width + half + at, high);",
+                        "load(row + head * a.width + at, high);",
                         neighbours),
                 Mutation.in("rope", "const float first = a[2 * i] * c[i] - a[2 * i + 1] * s[i];",
                         "const float first = a[2 * i] * c[i] + a[2 * i + 1] * s[i];", neighbours),
@@ -83,7 +79,7 @@ final class Mutations {
                 Mutation.in("rope", "sum = works ? sum : 0.0f;", "", windowed),
                 Mutation.in("rope", "source.angles(token, (half + at) / 2, half, c1, s1);",
                         "source.angles(token, at / 2, half, c1, s1);", neighbours),
-                Mutation.in("rope", "distance = lanes / 2; distance > 0", "distance = lanes / 2; distance > 1", windowed),
+                Mutation.in("rope", "distance = lanes / 2;", "distance = lanes / 4;", windowed),
                 Mutation.in("rope", "const int64_t token = warp / groups;", "const int64_t token = warp % groups;",
                         neighbours),
                 Mutation.in("rope", "candidate != 0 && pair < 3 * section", "candidate != 0 && pair < section",
@@ -105,9 +101,9 @@ final class Mutations {
                         device -> test.testStoredWeightsOfEightBits(F8_E4M3, BF16, device)),
                 Mutation.in("pointwise", "row[half + i] = from_float<T>(sine);", "row[i + 1] = from_float<T>(sine);",
                         device -> test.testTimestepEmbedding(BF16, 1, 13, device)),
-                new Mutation("pointwise", "activation.cuh", "0.044715f", "0.44715f",
+                Mutation.inHeader("pointwise", "activation.cuh", "0.044715f", "0.44715f",
                         device -> test.testActivations(Activation.GELU_TANH, BF16, 300, device)),
-                new Mutation("pointwise", "activation.cuh", "argument < -100.0f ? -0.0f : result", "result",
+                Mutation.inHeader("pointwise", "activation.cuh", "argument < -100.0f ? -0.0f : result", "result",
                         device -> test.testActivationsAtTheEnds(Activation.SILU, BF16, device)));
     }
 
@@ -121,7 +117,8 @@ final class Mutations {
                         device -> test.testCopyIntoABufferThatHoldsMore(BF16, 3, 64, 6, device)),
                 Mutation.in("rows", "table + id * table_stride + offset", "table + row * table_stride + offset",
                         device -> test.testGather(BF16, 9, 16, 5, device)),
-                Mutation.in("rows", "out + target + 2 * row_bytes + pixel_bytes", "out + target + row_bytes + pixel_bytes",
+                Mutation.in("rows", "out + target + 2 * row_bytes + pixel_bytes",
+                        "out + target + row_bytes + pixel_bytes",
                         device -> test.testUpsampleNearest(BF16, 2, 3, 8, device)));
     }
 
@@ -130,7 +127,8 @@ final class Mutations {
         final Consumer<KernelDevice> step = device -> test.testGuidanceStep(BF16, 3, 64, true, device);
         return List.of(
                 Mutation.in("latents", "sqrtf(wanted) / sqrtf(actual)", "sqrtf(actual) / sqrtf(wanted)", step),
-                Mutation.in("latents", "c[j] = fmaf(scale, c[j] - u[j], u[j]);", "c[j] = fmaf(scale, c[j] - u[j], c[j]);",
+                Mutation.in("latents", "c[j] = fmaf(scale, c[j] - u[j], u[j]);",
+                        "c[j] = fmaf(scale, c[j] - u[j], c[j]);",
                         step),
                 Mutation.in("latents", "{from[0], from[1], from[width], from[width + 1]}",
                         "{from[0], from[width], from[1], from[width + 1]}",
@@ -147,7 +145,7 @@ final class Mutations {
         return List.of(
                 Mutation.in("channelnorm", "sqrtf(static_cast<float>(channels)) / fmaxf", "1.0f / fmaxf", usual),
                 Mutation.in("channelnorm", "const bool works = pixel < pixels;", "const bool works = true;", usual),
-                Mutation.in("channelnorm", "distance = lanes / 2; distance > 0", "distance = lanes; distance > 0", usual));
+                Mutation.in("channelnorm", "distance = lanes / 2;", "distance = lanes / 4;", usual));
     }
 
     private static List<Mutation> products() {
@@ -155,7 +153,8 @@ final class Mutations {
         final Consumer<KernelDevice> one =
                 device -> test.testLinear(BF16, 1, 1032, 9, true, true, Activation.NONE, device);
         return List.of(
-                Mutation.in("matvec", "static_cast<int64_t>(min(n, outputs - 1)) * in", "static_cast<int64_t>(n) * in", one),
+                Mutation.in("matvec", "static_cast<int64_t>(min(n, outputs - 1)) * in",
+                        "static_cast<int64_t>(n) * in", one),
                 Mutation.in("matvec", "k < in; k += THREADS * V", "k < in; k += WARP * V", one),
                 Mutation.in("matvec", "    __syncthreads();\n", NO_BARRIER, one),
                 Mutation.in("matvec", "if (m < rows && n < outputs)", "if (m < ROWS && n < outputs)",
@@ -170,11 +169,10 @@ final class Mutations {
                 Mutation.in("sampling", "until - own;", "until;", draws),
                 Mutation.in("sampling", "before += threadIdx.x >= distance ? other : 0;",
                         "before += threadIdx.x > distance ? other : 0;", draws),
-                Mutation.in("sampling", "            shared.bins[bin] = 0;\n        }\n        __syncthreads();",
-                        "            shared.bins[bin] = 0;\n        }\n" + NO_BARRIER, draws),
+                Mutation.in("sampling", "        __syncthreads();\n", NO_BARRIER, draws).at(1),
                 Mutation.in("sampling", "select(shared, orders, vocabulary, top_k,",
                         "select(shared, orders, vocabulary, top_k + 1,", draws),
-                Mutation.in("sampling", "0xffffffffu - static_cast<uint32_t>(token));\n}", "static_cast<uint32_t>(token));\n}",
+                Mutation.in("sampling", "(0xffffffffu - static_cast<uint32_t>(token))", "static_cast<uint32_t>(token)",
                         device -> test.testArgmax(BF16, 1000, 1, device)));
     }
 }

@@ -35,6 +35,11 @@ public final class KernelCompiler {
         this.version = Nvrtc.version();
     }
 
+    /** Whether the class path holds NVRTC for this platform. */
+    public static boolean isAvailable() {
+        return Nvrtc.isAvailable();
+    }
+
     /**
      * Compiles a source to PTX and no further, after it, or a header of it, was changed: for tests that put faults into
      * kernels.

@@ -61,6 +61,10 @@ public final class Nvrtc {
         return jar.substring(jar.lastIndexOf('/') + 1).replace(".jar", "");
     }
 
+    static boolean isAvailable() {
+        return Nvrtc.class.getClassLoader().getResource(resource(LIBRARIES.getFirst())) != null;
+    }
+
     /**
      * Loads the compiler.
      *
@@ -128,15 +132,18 @@ public final class Nvrtc {
     }
 
     private static URL location(final String name) {
-        final String machine = System.getProperty("os.arch").equals("aarch64") ? "arm64" : "x86_64";
-        final String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
-        final String resource = "org/bytedeco/cuda/" + system + "-" + machine + "/" + name;
-        final URL url = Nvrtc.class.getClassLoader().getResource(resource);
+        final URL url = Nvrtc.class.getClassLoader().getResource(resource(name));
         if (url == null) {
-            throw new IllegalStateException("The class path has no " + resource
+            throw new IllegalStateException("The class path has no " + resource(name)
                     + ": add org.bytedeco:cuda-redist with the classifier of this platform");
         }
         return url;
+    }
+
+    private static String resource(final String name) {
+        final String machine = System.getProperty("os.arch").equals("aarch64") ? "arm64" : "x86_64";
+        final String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
+        return "org/bytedeco/cuda/" + system + "-" + machine + "/" + name;
     }
 
     private static void unpack(final URL from, final Path to) {
