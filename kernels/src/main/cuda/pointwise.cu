@@ -14,7 +14,7 @@
 // Types: the entry's type, computed in float. Alignment: of elements; accesses of 16 bytes where everything allows it.
 // Launch: block = 256 threads; a thread takes one access of 16 bytes (of the wider type for a cast), so
 // grid = ceil(count / (256 V)), V = 16 / size; when elements are not aligned, the same grid takes V elements a thread,
-// one at a time, a block's width apart. swiglu: grid = (ceil(width / (256 V)), rows), y at most 65535 and then
+// one at a time, a block's width apart. swiglu: grid = (ceil(width / (256 V)), rows), y at most 8192 and then
 // strided. timestep_embedding: grid = n, block = 128.
 // out may be an operand itself.
 #include "activation.cuh"

@@ -174,6 +174,9 @@ __device__ __forceinline__ void in_registers(const Heads<T>& a, const Angles& so
     if (normed) {
         weight[0].load(a.weight + at);
         weight[1].load(a.weight + half + at);
+    } else {
+        weight[0].zero();
+        weight[1].zero();
     }
     const T* const row = a.x + token * a.x_stride;
     T* const target = a.out + token * a.out_stride;

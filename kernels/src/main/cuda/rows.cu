@@ -10,7 +10,7 @@
 // An id outside [0, table_rows) traps: the launch fails.
 // Alignment: any; accesses have the largest of 16, 8, 4, 2, 1 bytes that divides addresses, strides and row_bytes.
 // Launch: block = 128 threads. copy_rows and gather_rows: grid = (ceil(row_bytes / (128 * 16)), rows), y at most
-// 65535 and then strided. upsample_nearest: grid = (ceil(width pixel_bytes / (128 * 16)), height), likewise.
+// 8192 and then strided. upsample_nearest: grid = (ceil(width pixel_bytes / (128 * 16)), height), likewise.
 // from and to must not overlap.
 #include "types.cuh"
 

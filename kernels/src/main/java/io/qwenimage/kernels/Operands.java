@@ -8,8 +8,8 @@ final class Operands {
     /** Bytes of the widest access of a thread. */
     static final int ACCESS_BYTES = 16;
     static final int WARP = 32;
-    /** The most blocks of a grid along y; kernels stride over what lies beyond. */
-    static final int MOST_BLOCKS_Y = 65535;
+    /** Blocks along y that fill any device; kernels stride over what lies beyond. */
+    static final int MOST_BLOCKS_Y = 8192;
 
     private Operands() {
     }

@@ -3,9 +3,9 @@ package io.qwenimage.kernels;
 import io.qwenimage.kernels.driver.ElementType;
 
 /**
- * Holds a kernel's answer against exact arithmetic: no element may be further away than twice the largest error that the
- * plain composition, rounded to the type after every operation, has in the same row, plus a rounding to the type. A
- * number where the exact answer is none, and the reverse, fails as well.
+ * Holds a kernel's answer against exact arithmetic: no element may be further away than twice the largest error that
+ * the plain composition, rounded to the type after every operation, has in the same row, plus a rounding to the type.
+ * A number where the exact answer is none, and the reverse, fails as well.
  */
 final class Conformance {
     private static final double SMALLEST = 1e-37;

