@@ -17,6 +17,8 @@ import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 
 /**
  * NVIDIA's runtime compiler, reached by JNA. It needs no GPU, no driver and no toolkit: the libraries come from the
@@ -25,6 +27,8 @@ import java.util.Map;
  */
 public final class Nvrtc {
     private static final List<String> LIBRARIES = List.of("libnvrtc-builtins.so.13.1", "libnvrtc.so.13");
+
+    private static final long STACK_BYTES = 128L << 20;
 
     private final NativeLibrary library;
 
@@ -88,6 +92,24 @@ public final class Nvrtc {
      * @throws CompilationException if it does not compile
      */
     public synchronized Program compile(final String name, final String source, final Map<String, String> headers,
+            final List<String> options) {
+        final CompletableFuture<Program> program = new CompletableFuture<>();
+        // The compiler recurses deeper than the stack of an ordinary Java thread allows.
+        new Thread(null, () -> {
+            try {
+                program.complete(compileHere(name, source, headers, options));
+            } catch (final RuntimeException e) {
+                program.completeExceptionally(e);
+            }
+        }, "nvrtc", STACK_BYTES).start();
+        try {
+            return program.join();
+        } catch (final CompletionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
+    }
+
+    private Program compileHere(final String name, final String source, final Map<String, String> headers,
             final List<String> options) {
         final PointerByReference program = new PointerByReference();
         check("nvrtcCreateProgram", program, source, name, headers.size(),
