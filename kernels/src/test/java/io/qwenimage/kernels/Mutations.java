@@ -168,7 +168,8 @@ final class Mutations {
         return List.of(
                 Mutation.in("sampling", "logit > 0 ? __fdiv_rn", "logit < 0 ? __fdiv_rn", draws),
                 Mutation.in("sampling", "until - own;", "until;", draws),
-                Mutation.in("sampling", "before += __shfl_sync(ALL_LANES, until, WARP - 1);", "", draws),
+                Mutation.in("sampling", "before += __shfl_sync(ALL_LANES, until, WARP - 1);", "",
+                        device -> test.testDraws(BF16, 3000, 1, 2, 0, 1, device)),
                 Mutation.in("sampling", "        __syncthreads();\n", NO_BARRIER, draws).at(1),
                 Mutation.in("sampling", "select(shared, orders, vocabulary, top_k,",
                         "select(shared, orders, vocabulary, top_k + 1,", best),

@@ -120,8 +120,8 @@ class NormKernelsTest {
     }
 
     /**
-     * A mean a thousand times the deviation: the difference of mean squares would be wrong by some hundredths, a rounding
-     * of the mean to single precision costs 1e-4 at most.
+     * A mean a thousand times the deviation: the difference of mean squares would be wrong by some hundredths, a
+     * rounding of the mean to single precision costs 1e-4 at most.
      */
     @Test
     void testLargeMeanCostsFewDigits(final KernelDevice device) {
