@@ -677,7 +677,7 @@ def atomics_uint32(target, random):
 
 
 def summed(random, dtype, tolerance):
-    n, slots = 200, 7
+    n, slots = 200, 8
     x = random.integers(-8, 8, n).astype(dtype)
     indices = random.integers(0, slots, n).astype(I32)
     sums = np.zeros(slots, F64)

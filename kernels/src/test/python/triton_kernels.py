@@ -298,7 +298,7 @@ def scans(x, decay, out, chosen, rows, width, BLOCK_M: tl.constexpr, BLOCK_N: tl
     tl.store(out + 2 * plane + at, tl.cumprod(factor, 1), mask=inside)
     _, state = tl.associative_scan((factor, value), 1, first_order)
     tl.store(out + 3 * plane + at, state, mask=inside)
-    ordered = tl.sort(tl.where(column < width, value, float("inf")), 1)
+    ordered = tl.sort(tl.where(column < width, value, 3.0e38), 1)
     tl.store(out + 4 * plane + at, ordered, mask=inside)
     tl.store(out + 5 * plane + at, tl.flip(value, 1), mask=(row < rows) & (column < width))
     hidden = tl.where(column < width, value, float("-inf"))
@@ -399,6 +399,7 @@ def locked_rows(x, sums, locks, rows, width, groups, BLOCK: tl.constexpr):
     while tl.atomic_cas(locks + group, 0, 1) == 1:
         pass
     visits = tl.load(locks + groups + group)
+    tl.debug_barrier()      # all warps have read the count before one of them raises it
     if visits != 0:
         value += tl.load(sums + group * width + columns, mask=inside, other=0.0)
     tl.store(sums + group * width + columns, value, mask=inside)

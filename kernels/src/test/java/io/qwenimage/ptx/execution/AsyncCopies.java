@@ -87,6 +87,7 @@ public final class AsyncCopies {
         target.markWritten(index, copy.bytes);
         if (copy.owner[lane].races() != null) {
             copy.owner[lane].races().write(warp, lane, index, copy.bytes, false);
+            copy.owner[lane].races().copied(index, copy.bytes);
         }
     }
 

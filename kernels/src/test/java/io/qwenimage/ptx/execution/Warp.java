@@ -36,6 +36,8 @@ public final class Warp implements AccessOrder {
     private int activeMask;
     private boolean interrupted;
     private boolean stalled;
+    /** Bit per lane: whose operands of the exchange that is about to happen have values. */
+    private int known;
     private int sinceStall = LONGEST_SPIN;
     private long executed;
 
@@ -357,16 +359,35 @@ public final class Warp implements AccessOrder {
         switch (next.register) {
             case PASSES_ON -> without = ~any;
             case COMPUTES -> without = ~all;
+            case EXCHANGES -> known = all;
             default -> reportMissing(next, lanes & ~all);
         }
         if (next.watchedGuard >= 0 && (path & ~written[next.watchedGuard]) != 0) {
             reportRegister(next.watchedGuard, path & ~written[next.watchedGuard]);
+        }
+        if (next.register == DecodedInstruction.RegisterUse.EXCHANGES) {
+            noteOrigin(next, lanes);
+            return;
         }
         if ((lanes & without) != 0) {
             noteOrigin(next, lanes & without);
         }
         for (final int register : next.watchedWrites) {
             written[register] = written[register] & ~(lanes & without) | lanes & ~without;
+        }
+    }
+
+    /** Says that lanes of the mask have got the values of other lanes, and with them whether they have one. */
+    public void exchanged(final int mask, final int[] from) {
+        if (instruction.watchedWrites.length == 0) {
+            return;
+        }
+        int got = 0;
+        for (int lane = 0; lane < LANES; lane++) {
+            got |= (known >>> from[lane] & 1) << lane;
+        }
+        for (final int register : instruction.watchedWrites) {
+            frame.written[register] = frame.written[register] & ~mask | got & mask;
         }
     }
 

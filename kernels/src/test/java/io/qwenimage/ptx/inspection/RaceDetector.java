@@ -13,12 +13,14 @@ import java.util.Arrays;
 public final class RaceDetector {
     private static final int NOBODY = -1;
     private static final int STRONG = 1 << 30;
+    private static final int COPIED = 1 << 29;
+    private static final int FLAGS = STRONG | COPIED;
     private static final int SEVERAL_LANES = 1 << 5;
 
     private final int shift;
     private final int columns;
     private final int firstWarp;
-    /** Of the last write: participant * 32 + lane, with STRONG for an atomic one; NOBODY before the first. */
+    /** Of the last write: participant * 32 + lane, with STRONG for an atomic one and COPIED for a cp.async; NOBODY before the first. */
     private final int[] writer;
     private final int[] writeTime;
     /** Bit per column: who has read since the last write. */
@@ -59,8 +61,8 @@ public final class RaceDetector {
         String race = null;
         for (int g = offset >> shift; g <= end; g++) {
             final int last = writer[g];
-            if (last != NOBODY && last != (participant << 5 | lane) && !(strong && (last & STRONG) != 0)
-                && !isOrdered(order, lane, last & ~STRONG, writeTime[g]) && race == null) {
+            if (last != NOBODY && (last & ~COPIED) != (participant << 5 | lane) && !(strong && (last & STRONG) != 0)
+                && !isOrdered(order, lane, last & ~FLAGS, writeTime[g]) && race == null) {
                 race = "reads byte " + (g << shift) + " of shared memory that " + describe(last)
                     + " wrote without synchronisation in between";
             }
@@ -80,8 +82,8 @@ public final class RaceDetector {
         String race = null;
         for (int g = offset >> shift; g <= end; g++) {
             final int last = writer[g];
-            if (last != NOBODY && last != self && !(strong && (last & STRONG) != 0)
-                && !isOrdered(order, lane, last & ~STRONG, writeTime[g]) && race == null) {
+            if (last != NOBODY && (last & ~COPIED) != self && !(strong && (last & STRONG) != 0)
+                && !isOrdered(order, lane, last & ~FLAGS, writeTime[g]) && race == null) {
                 race = "writes byte " + (g << shift) + " of shared memory that " + describe(last)
                     + " wrote without synchronisation in between";
             }
@@ -96,13 +98,24 @@ public final class RaceDetector {
         return race;
     }
 
+    /**
+     * Says that the last write of a range was a {@code cp.async}. Compilers let {@code wgmma} read what it has copied without
+     * a proxy fence, and devices agree.
+     */
+    public void copied(final int offset, final int bytes) {
+        final int end = (offset + bytes - 1) >> shift;
+        for (int g = offset >> shift; g <= end; g++) {
+            writer[g] |= COPIED;
+        }
+    }
+
     /** Tells who wrote the first granule that the asynchronous proxy must not read yet, for want of a fence; or null. */
     public String unfenced(final AccessOrder order, final int offset, final int bytes) {
         final int end = (offset + bytes - 1) >> shift;
         final int asynchronous = order.clock().participants() - 1;
         for (int g = offset >> shift; g <= end; g++) {
-            if (writer[g] != NOBODY) {
-                final int participant = (writer[g] & ~STRONG) >> 5;
+            if (writer[g] != NOBODY && (writer[g] & COPIED) == 0) {
+                final int participant = (writer[g] & ~FLAGS) >> 5;
                 if (participant != asynchronous && writeTime[g] > order.clock().fencedTime(participant)) {
                     return "reads byte " + (g << shift) + " of shared memory that " + describe(writer[g])
                         + " wrote, with no fence.proxy.async in between";
@@ -163,7 +176,7 @@ public final class RaceDetector {
     }
 
     private String describe(final int thread) {
-        final int participant = (thread & ~STRONG) >> 5;
+        final int participant = (thread & ~FLAGS) >> 5;
         final int own = participant - firstWarp;
         if (own >= 0 && own < columns - 1) {
             return "lane " + (thread & 31) + " of warp " + own;

@@ -59,6 +59,8 @@ public final class DecodedInstruction {
         PASSES_ON,
         /** Computes other registers from them. */
         COMPUTES,
+        /** Moves them between lanes; the operation itself says which lane's value each lane gets. */
+        EXCHANGES,
         /** Acts upon them: an address, a stored value, a branch. */
         ACTS
     }

@@ -130,7 +130,7 @@ final class RegisterInspection {
     private static Outcome outcome(final RegisterUse use, final boolean any, final boolean all) {
         return switch (use) {
             case PASSES_ON -> any ? all ? Outcome.KNOWN : Outcome.WATCHED : Outcome.UNKNOWN;
-            case COMPUTES -> all ? Outcome.KNOWN : Outcome.UNKNOWN;
+            case COMPUTES, EXCHANGES -> all ? Outcome.KNOWN : Outcome.UNKNOWN;
             case ACTS -> all ? Outcome.KNOWN : Outcome.WATCHED;
         };
     }
@@ -138,6 +138,9 @@ final class RegisterInspection {
     private RegisterUse use(final int i) {
         if (sources.get(i).isPassedOn()) {
             return RegisterUse.PASSES_ON;
+        }
+        if (code[i].opcode.equals("shfl.sync")) {
+            return RegisterUse.EXCHANGES;
         }
         return switch (code[i].instructionClass) {
             case FMA, FLOAT, INTEGER, SPECIAL, CONVERSION, MOVE -> RegisterUse.COMPUTES;

@@ -72,6 +72,7 @@ final class WarpInstructions {
         return (warp, mask) -> {
             meet(warp, mask, warp.ints(members));
             final int[] values = warp.ints(a).clone();
+            final int[] origin = new int[Warp.LANES];
             int inRange = 0;
             for (int lane = 0; lane < 32; lane++) {
                 if ((mask >>> lane & 1) == 0) {
@@ -93,8 +94,10 @@ final class WarpInstructions {
                     warp.report(FindingKind.LANE_MASK, lane, "reads from lane " + other + ", which does not execute it");
                 }
                 inRange |= (within ? 1 : 0) << lane;
+                origin[lane] = other;
                 warp.ints(target)[lane] = (mask >>> other & 1) == 0 ? -1 : values[other];
             }
+            warp.exchanged(mask, origin);
             if (valid >= 0) {
                 warp.setPredicate(valid, mask, inRange);
             }

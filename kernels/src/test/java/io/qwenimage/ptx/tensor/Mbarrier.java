@@ -84,6 +84,11 @@ public final class Mbarrier {
         return (int) state;
     }
 
+    /** Whether anything has happened since it was initialised. */
+    public boolean isUsed() {
+        return phase != 0 || pending != expected || transactions != 0;
+    }
+
     public int pending() {
         return pending;
     }

@@ -22,7 +22,8 @@ final class MbarrierUnit {
     }
 
     void initialise(final Warp warp, final int lane, final int offset, final int count) {
-        if (live.containsKey(offset)) {
+        // Compilers initialise a barrier anew that nobody has used yet; what is lost otherwise is arrivals and phases.
+        if (live.containsKey(offset) && live.get(offset).barrier.isUsed()) {
             warp.report(FindingKind.BARRIER, lane, "mbarrier.init where " + live.get(offset).barrier
                 + " lives: mbarrier.inval has to come first");
         }
@@ -32,7 +33,6 @@ final class MbarrierUnit {
             warp.report(FindingKind.BARRIER, lane, breach.getMessage());
             return;
         }
-        block.useAsynchronously().barrier(offset, true, warp.instruction());
         block.shared().putLong(offset, 0);
     }
 
@@ -49,6 +49,10 @@ final class MbarrierUnit {
         final Entry entry = live.get(offset);
         if (entry == null) {
             warp.report(FindingKind.BARRIER, lane, "no mbarrier has been initialised at byte " + offset + " of shared memory");
+        } else if (!entry.guarded) {
+            // From its first use on the barrier's memory belongs to it; one that nobody uses may be overwritten.
+            entry.guarded = true;
+            block.useAsynchronously().barrier(offset, true, warp.instruction());
         }
         return entry;
     }
@@ -60,6 +64,7 @@ final class MbarrierUnit {
         private final VectorClock gathering;
         private final VectorClock completed;
         private long phase;
+        private boolean guarded;
 
         Entry(final Mbarrier barrier, final Warp warp) {
             this.barrier = barrier;

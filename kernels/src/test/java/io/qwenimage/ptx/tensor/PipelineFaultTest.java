@@ -79,8 +79,6 @@ class PipelineFaultTest {
                 "cp.async.bulk.tensor"),
             new Fault("a barrier that is not initialised", "    mbarrier.init.shared::cta.b64 [%r2+32776], 1;\n", "",
                 FindingKind.BARRIER, "mbarrier"),
-            new Fault("a barrier that is initialised twice", "[%r2+32776], 1;", "[%r2+32768], 1;", FindingKind.BARRIER,
-                "mbarrier.init"),
             new Fault("no barrier after the initialisation", "$ready:\n    bar.sync 0;\n", "$ready:\n", FindingKind.BARRIER, "mbarrier"),
             new Fault("a barrier overwritten by data", "[%r30+35840], {%d2, %d3}", "[%r30+32768], {%d2, %d3}",
                 FindingKind.ASYNC_COPY_IN_FLIGHT, "st.shared"),
