@@ -10,7 +10,7 @@ import io.qwenimage.kernels.driver.TensorView;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-/** Attention on Hopper against double precision; {@link AttentionReference} has the tolerance. */
+/** Attention on Hopper against double precision; {@link AttentionReference} states the tolerance. */
 @KernelTest
 @Poses(major = 9)
 class HopperAttentionKernelsTest {
@@ -116,15 +116,15 @@ class HopperAttentionKernelsTest {
         final TensorView k = device.zeros(ElementType.BF16, 5, 2, HEAD);
         final TensorView out = device.zeros(ElementType.BF16, 4, 3 * HEAD);
         try (HopperAttentionKernels kernels = new HopperAttentionKernels(device.cuda())) {
-            final String heads = assertThrows(IllegalArgumentException.class, () -> kernels.attention(device.stream(), q,
-                    k, k, out, false, null, null, SCALE)).getMessage();
+            final String heads = assertThrows(IllegalArgumentException.class, () -> kernels.attention(device.stream(),
+                    q, k, k, out, false, null, null, SCALE)).getMessage();
             assertTrue(heads.contains("multiple"), heads);
             final TensorView key = k.slice(1, 0, 1);
             final String offsets = assertThrows(IllegalArgumentException.class, () -> kernels.attention(device.stream(),
                     q, key, key, out, false, new int[] {0, 3}, new int[] {0, 5}, SCALE)).getMessage();
             assertTrue(offsets.contains("[0, 3]") && offsets.contains("4 rows"), offsets);
-            final String scale = assertThrows(IllegalArgumentException.class, () -> kernels.attention(device.stream(), q,
-                    key, key, out, false, null, null, 0)).getMessage();
+            final String scale = assertThrows(IllegalArgumentException.class, () -> kernels.attention(device.stream(),
+                    q, key, key, out, false, null, null, 0)).getMessage();
             assertTrue(scale.contains("positive"), scale);
         }
     }
