@@ -135,13 +135,22 @@ public final class BuildImages {
             final byte[] ptx = program.ptx().getBytes(StandardCharsets.UTF_8);
             write(images.resolve(source.module() + "." + architecture + ".cubin"), program.cubin());
             if (architecture.equals(KernelCompiler.FALLBACK)) {
-                write(images.resolve(source.module() + ".ptx"), ptx);
+                write(images.resolve(source.module() + ".ptx"),
+                        forOlderDrivers(program.ptx()).getBytes(StandardCharsets.UTF_8));
             }
             if (KernelCompiler.TESTED.contains(architecture)) {
                 write(testImages.resolve(source.module() + "." + architecture + ".ptx"), ptx);
             }
         }
         write(images.resolve(source.module() + ".json"), json(report).getBytes(StandardCharsets.UTF_8));
+    }
+
+    /**
+     * The compiler stamps PTX with its own version, which drivers older than it refuse. Nothing in our kernels is newer
+     * than what CUDA 12.3 reads (the hint "used_bytes_mask" is the newest).
+     */
+    private static String forOlderDrivers(final String ptx) {
+        return ptx.replaceFirst("(?m)^\\.version \\d+\\.\\d+$", ".version 8.3");
     }
 
     private List<String> architectures(final KernelSource source) {

@@ -10,6 +10,7 @@ import io.qwenimage.kernels.standin.PosedDevice;
 import io.qwenimage.kernels.standin.StandIn;
 import io.qwenimage.kernels.standin.StandInCheck;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -66,6 +67,16 @@ class KernelModuleTest {
                 module.kernel("vector_add_f32").launch(stream, LaunchGeometry.of(1, 32),
                         new KernelArguments().pointer(x).pointer(x).pointer(x).i32(2));
                 assertArrayEquals(new float[] {2, 4}, Bytes.download(stream, x));
+            }
+        }
+    }
+
+    @Test
+    void testFallbackOnADriverOlderThanTheCompiler() {
+        standIn.setUp(1, 12030, PosedDevice.of(12, 1));
+        try (CudaDevice device = CudaDevice.open(0, BUDGET)) {
+            for (final String module : List.of("norm", "rope", "attention", "attention_general", "matvec", "sampling")) {
+                assertEquals(module + ".ptx", device.module(module).image());
             }
         }
     }
