@@ -15,9 +15,11 @@ import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.weights.SafetensorsFile;
 import io.qwenimage.weights.WeightSource;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -39,6 +41,45 @@ final class KeyValueCacheTest {
                 VisionLanguageLoader.Holding loaded = VisionLanguageLoader.load(new ComponentStore(backend), weights,
                         ConfigFile.read(weights.resolve("config.json")), Cancellation.NEVER)) {
             compare(backend, loaded.model(), expected);
+        }
+    }
+
+    @Test
+    void conversationsSideBySideChangeNoToken() {
+        final Path weights = CHATS.resolve("one-picture").resolve(
+                ConfigFile.read(CHATS.resolve("one-picture/case.json")).stringAt("model"));
+        final int[][] prompts = {{1, 2, 3, 4, 5}, {9, 8, 7}, {20, 3, 20, 3, 20, 3, 20}};
+        try (Backend backend = Backends.shipped().getFirst().open();
+                VisionLanguageLoader.Holding loaded = VisionLanguageLoader.load(new ComponentStore(backend), weights,
+                        ConfigFile.read(weights.resolve("config.json")), Cancellation.NEVER)) {
+            final List<List<Integer>> alone = new ArrayList<>();
+            for (final int[] prompt : prompts) {
+                alone.addAll(answers(backend, loaded.model(), prompt));
+            }
+            assertEquals(alone, answers(backend, loaded.model(), prompts));
+        }
+    }
+
+    /** One token of each conversation after the other, so that all have a state at the same time. */
+    private static List<List<Integer>> answers(final Backend backend, final VisionLanguageModel model,
+            final int[]... prompts) {
+        try (Arena arena = backend.openArena("conversations")) {
+            final List<VisionLanguageModel.Conversation> conversations = new ArrayList<>();
+            final List<HostTensor> logits = new ArrayList<>();
+            final List<List<Integer>> answers = new ArrayList<>();
+            for (final int[] prompt : prompts) {
+                conversations.add(model.converse(arena, prompt.length + TOKENS));
+                logits.add(conversations.getLast().begin(prompt, null, model.layout(prompt, List.of()),
+                        Cancellation.NEVER));
+                answers.add(new ArrayList<>());
+            }
+            for (int token = 0; token < TOKENS; token++) {
+                for (int i = 0; i < prompts.length; i++) {
+                    answers.get(i).add(best(logits.get(i)));
+                    logits.set(i, conversations.get(i).next(answers.get(i).getLast(), Cancellation.NEVER));
+                }
+            }
+            return answers;
         }
     }
 
