@@ -133,7 +133,7 @@ def matmul_tf32(target, random):
     return product(target, random, F32, F32, transposed=True, shape=(67, 35, 48))
 
 
-@case("matmul_tf32_row_major", 80, also=(90,))
+@case("matmul_tf32_row_major", also=(80, 90))
 def matmul_tf32_row_major(target, random):
     return product(target, random, F32, F32, shape=(34, 40, 48), blocks=(32, 32, 16))
 
@@ -169,7 +169,7 @@ def matmul_int8(target, random):
                    tolerance=(0.0, 0.0))
 
 
-@case("matmul_int8_row_major", 90, also=(80,))
+@case("matmul_int8_row_major", also=(80, 90))
 def matmul_int8_row_major(target, random):
     return product(target, random, I8, I32, integer=True, shape=(65, 40, 64), tolerance=(0.0, 0.0))
 
@@ -368,7 +368,7 @@ def layer_norm(target, random):
     return normed(random, F32, 5, 611, 256, (1e-5, 1e-5))
 
 
-@case("layer_norm_bf16", 90, also=(80,))
+@case("layer_norm_bf16", also=(80, 90))
 def layer_norm_bf16(target, random):
     return normed(random, BF16, 3, 416, 256, (1e-2, 1e-2), num_warps=8)
 

@@ -239,6 +239,12 @@ public final class MemoryAccess {
 
     private void reportUnwritten(final int width, final int lane, final long address) {
         if (sharedOwner != null) {
+            final AsynchronousUse use = sharedOwner.asynchronousUse();
+            final String unfinished = use == null ? null : use.faultOfRead(index, width);
+            if (unfinished != null) {
+                warp.report(FindingKind.ASYNC_COPY_IN_FLIGHT, lane, unfinished);
+                return;
+            }
             final InFlightCopies.Range copy = sharedOwner.inFlight().overlapping(index, width);
             if (copy != null) {
                 warp.report(FindingKind.ASYNC_COPY_IN_FLIGHT, lane, "reads byte " + index

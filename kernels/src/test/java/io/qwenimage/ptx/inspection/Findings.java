@@ -27,6 +27,11 @@ public final class Findings {
         }
     }
 
+    /** Ends the launch: after the fault that was found a device would go no further. */
+    public void stop() {
+        stopped = true;
+    }
+
     /** Whether the launch has to end. */
     public boolean isStopped() {
         return stopped;

@@ -65,8 +65,8 @@ public final class AsynchronousUse {
         return null;
     }
 
-    /** What is wrong with an asynchronous read of the range now, or null: it must not read what is still being written. */
-    String faultOfRead(final int offset, final int bytes) {
+    /** What is wrong with a read of the range now, or null: what is still being written must not be read. */
+    public String faultOfRead(final int offset, final int bytes) {
         final int last = offset + bytes - 1 >> SHIFT;
         for (int piece = offset >> SHIFT; piece <= last; piece++) {
             if (writers[piece] > 0) {

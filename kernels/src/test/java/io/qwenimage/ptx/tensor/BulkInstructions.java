@@ -175,10 +175,12 @@ final class BulkInstructions {
     private static boolean isAligned(final Warp warp, final int lane, final long global, final int bytes) {
         if (bytes <= 0 || bytes % UNIT != 0) {
             warp.report(FindingKind.INVALID_OPERAND, lane, "a bulk copy of " + bytes + " bytes: multiples of " + UNIT + " are possible");
+            warp.launch().findings().stop();
             return false;
         }
         if (global % UNIT != 0) {
             warp.report(FindingKind.MISALIGNED, lane, "global address 0x" + Long.toHexString(global) + " is not a multiple of " + UNIT);
+            warp.launch().findings().stop();
             return false;
         }
         return true;

@@ -21,18 +21,24 @@ record SharedPlace(Block block, int offset) {
         if ((address & alignment - 1) != 0) {
             warp.report(FindingKind.MISALIGNED, lane,
                 "shared address 0x" + Long.toHexString(address) + " is not a multiple of " + alignment);
-            return null;
+            return trap(warp);
         }
         if (!warp.memory().locate(space, address, 1, lane)) {
-            return null;
+            return trap(warp);
         }
         final Block owner = warp.memory().sharedOwner();
         if (owner == null) {
             warp.report(FindingKind.INVALID_OPERAND, lane, "address 0x" + Long.toHexString(address) + " is not in shared memory");
-            return null;
+            return trap(warp);
         }
         final SharedPlace place = new SharedPlace(owner, warp.memory().index());
-        return place.isInside(warp, bytes, lane) ? place : null;
+        return place.isInside(warp, bytes, lane) ? place : trap(warp);
+    }
+
+    /** A device ends the launch here: to go on would only end in waits for what never comes. */
+    static <T> T trap(final Warp warp) {
+        warp.launch().findings().stop();
+        return null;
     }
 
     /** The same offset in another block of the cluster. */

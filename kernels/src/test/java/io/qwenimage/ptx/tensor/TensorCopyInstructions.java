@@ -156,7 +156,7 @@ final class TensorCopyInstructions {
                 return new TensorBox(found, origin);
             } catch (final IllegalArgumentException breach) {
                 warp.report(FindingKind.INVALID_OPERAND, lane, breach.getMessage());
-                return null;
+                return SharedPlace.trap(warp);
             }
         }
 

@@ -41,16 +41,16 @@ final class TensorMaps {
         if ((address & TensorMap.ALIGNMENT - 1) != 0) {
             warp.report(FindingKind.MISALIGNED, lane, "tensor map address 0x" + Long.toHexString(address)
                 + " is not a multiple of " + TensorMap.ALIGNMENT);
-            return null;
+            return SharedPlace.trap(warp);
         }
         if (!warp.memory().locate(Space.GENERIC, address, 1, lane)) {
-            return null;
+            return SharedPlace.trap(warp);
         }
         final MemoryRegion region = warp.memory().region();
         final int index = warp.memory().index();
         if (index > region.size() - TensorMap.BYTES || warp.memory().sharedOwner() != null) {
             warp.report(FindingKind.OUT_OF_BOUNDS, lane, "no tensor map lies at address 0x" + Long.toHexString(address));
-            return null;
+            return SharedPlace.trap(warp);
         }
         if (unacquired.contains(address)) {
             warp.report(FindingKind.PROXY_FENCE_MISSING, lane, "the tensor map at address 0x" + Long.toHexString(address)
@@ -60,7 +60,7 @@ final class TensorMaps {
             return decode(region, index, address);
         } catch (final IllegalArgumentException breach) {
             warp.report(FindingKind.INVALID_OPERAND, lane, breach.getMessage());
-            return null;
+            return SharedPlace.trap(warp);
         }
     }
 
