@@ -5,7 +5,9 @@ import io.qwenimage.ptx.inspection.RaceDetector;
 import io.qwenimage.ptx.memory.AddressMap;
 import io.qwenimage.ptx.memory.MemoryRegion;
 import io.qwenimage.ptx.tensor.AsynchronousUse;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 
 /** A block (CTA) while it runs: its warps, its shared memory and its barriers. */
@@ -21,6 +23,8 @@ public final class Block {
     private final InFlightCopies inFlight = new InFlightCopies();
     private final BlockBarrier[] barriers = new BlockBarrier[BARRIERS];
     private final Attachments attachments = new Attachments();
+    /** By the position at which threads left: the first of them. */
+    private final Map<Integer, Integer> exits = new LinkedHashMap<>();
     private final List<Warp> warps;
     private AsynchronousUse asynchronousUse;
 
@@ -125,11 +129,25 @@ public final class Block {
         return live;
     }
 
-    void lanesExited() {
+    /** Notes that lanes of a warp have left at a position of the kernel; -1 within a function that it calls. */
+    void lanesExited(final Warp warp, final int mask, final int position) {
+        if (position >= 0) {
+            exits.putIfAbsent(position, warp.index() * Warp.LANES + Integer.numberOfTrailingZeros(mask));
+        }
         for (final BlockBarrier barrier : barriers) {
             barrier.threadsExited();
         }
         cluster.threadsExited();
+    }
+
+    /** A thread that left the kernel past the instruction instead of through it; -1 when none did. */
+    int threadPast(final int instruction) {
+        for (final Map.Entry<Integer, Integer> exit : exits.entrySet()) {
+            if (launch().kernel().entry().bypasses(exit.getKey(), instruction)) {
+                return exit.getValue();
+            }
+        }
+        return -1;
     }
 
     boolean isFinished() {

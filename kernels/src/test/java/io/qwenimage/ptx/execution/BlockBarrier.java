@@ -52,7 +52,7 @@ public final class BlockBarrier {
                 + threads(count) + " while " + threads(expected) + " of it are under way");
         }
         warp.release(clock);
-        arrivals.add(new Arrival(warp, mask, whenComplete));
+        arrivals.add(new Arrival(warp, mask, warp.position(), whenComplete));
         // With a count whole warps arrive, exited lanes and those that never were included.
         arrivedThreads += count == 0 || mask != warp.liveMask() ? Integer.bitCount(mask) : Warp.LANES;
         reduction += contribution;
@@ -81,6 +81,9 @@ public final class BlockBarrier {
     }
 
     private void complete() {
+        if (expected == 0 && arrivedThreads < block.launch().threadsPerBlock()) {
+            reportBypass();
+        }
         final List<Arrival> completed = List.copyOf(arrivals);
         final int result = reduction;
         arrivals.clear();
@@ -95,10 +98,21 @@ public final class BlockBarrier {
         }
     }
 
+    /** Threads may exit before a barrier, but not go around it and on. */
+    private void reportBypass() {
+        final Arrival arrival = arrivals.get(0);
+        final int thread = arrival.position() < 0 ? -1 : block.threadPast(arrival.position());
+        if (thread >= 0) {
+            arrival.warp().report(FindingKind.BARRIER, Integer.numberOfTrailingZeros(arrival.mask()), "barrier " + number
+                + " is not reached by thread " + block.launch().threadName(thread) + ", which went around it and ended",
+                block.launch().kernel().entry().code()[arrival.position()]);
+        }
+    }
+
     private static String threads(final int count) {
         return count == 0 ? "all threads" : count + " threads";
     }
 
-    private record Arrival(Warp warp, int mask, IntConsumer whenComplete) {
+    private record Arrival(Warp warp, int mask, int position, IntConsumer whenComplete) {
     }
 }

@@ -132,7 +132,7 @@ final class Paths {
         } else if (path.frame.caller == null && code[path.position].guard < 0
             && (code[path.position].opcode.equals("ret") || code[path.position].opcode.equals("exit"))) {
             // Lanes that only leave do so at once: on a device the branch itself lets them exit.
-            leave(path, path.mask);
+            leave(path, path.mask, path.position);
         }
     }
 
@@ -158,11 +158,11 @@ final class Paths {
 
     void exit(final int mask) {
         final Path path = current;
-        path.position++;
-        leave(path, mask);
+        final int position = path.position++;
+        leave(path, mask, position);
     }
 
-    private void leave(final Path path, final int mask) {
+    private void leave(final Path path, final int mask, final int position) {
         if (mask == 0) {
             return;
         }
@@ -174,7 +174,7 @@ final class Paths {
         for (Reconvergence meeting = path.target; meeting != null; meeting = meeting.outer) {
             complete(meeting);
         }
-        warp.block().lanesExited();
+        warp.block().lanesExited(warp, mask, path.frame.caller == null ? position : -1);
     }
 
     private void shrink(final Path path, final int mask) {

@@ -34,6 +34,7 @@ public final class Warp implements AccessOrder {
     private Frame frame;
     private DecodedInstruction instruction;
     private int activeMask;
+    private int position;
     private boolean interrupted;
     private boolean stalled;
     /** Bit per lane: whose operands of the exchange that is about to happen have values. */
@@ -126,6 +127,11 @@ public final class Warp implements AccessOrder {
 
     public CounterSheet counters() {
         return counters;
+    }
+
+    /** Position in the kernel of the instruction that is being executed; -1 within a function that it calls. */
+    int position() {
+        return frame.caller == null ? position : -1;
     }
 
     /** What instruction families keep for this warp. */
@@ -291,18 +297,18 @@ public final class Warp implements AccessOrder {
         final DecodedInstruction[] code = own.function.code();
         final int meeting = path.meetingPosition();
         final int mask = path.mask;
-        int position = path.position;
+        int at = path.position;
         int left = budget;
         frame = own;
         activeMask = mask;
         interrupted = false;
         while (left > 0) {
-            if (position == meeting) {
-                path.position = position;
+            if (at == meeting) {
+                path.position = at;
                 paths.arrive();
                 return left;
             }
-            final DecodedInstruction next = code[position];
+            final DecodedInstruction next = code[at];
             int lanes = mask;
             if (next.guard >= 0) {
                 final int guard = own.predicates[next.guard];
@@ -320,11 +326,11 @@ public final class Warp implements AccessOrder {
                 inspectRegisters(next, mask, lanes);
             }
             if (next.control) {
-                path.position = position;
+                path.position = at;
                 next.operation.execute(this, lanes);
                 return left;
             }
-            position++;
+            position = at++;
             if (lanes != 0) {
                 final Operation operation = next.operation;
                 operation.execute(this, lanes);
@@ -333,7 +339,7 @@ public final class Warp implements AccessOrder {
                 }
             }
         }
-        path.position = position;
+        path.position = at;
         return left;
     }
 

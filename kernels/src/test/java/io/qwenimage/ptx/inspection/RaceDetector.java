@@ -27,6 +27,8 @@ public final class RaceDetector {
     private final long[] readers;
     private final int[] readTime;
     private final byte[] readLane;
+    /** Bit per column: whose unordered writes have met here; while they all wrote the same, each may read it. */
+    private final long[] equalWriters;
 
     /**
      * @param bytes size of the shared memory
@@ -44,6 +46,7 @@ public final class RaceDetector {
         this.readers = new long[granules];
         this.readTime = new int[granules * columns];
         this.readLane = new byte[granules * columns];
+        this.equalWriters = new long[granules];
         Arrays.fill(writer, NOBODY);
     }
 
@@ -62,7 +65,8 @@ public final class RaceDetector {
         for (int g = offset >> shift; g <= end; g++) {
             final int last = writer[g];
             if (last != NOBODY && (last & ~COPIED) != (participant << 5 | lane) && !(strong && (last & STRONG) != 0)
-                && !isOrdered(order, lane, last & ~FLAGS, writeTime[g]) && race == null) {
+                && !isOrdered(order, lane, last & ~FLAGS, writeTime[g]) && (equalWriters[g] >>> column & 1) == 0
+                && race == null) {
                 race = "reads byte " + (g << shift) + " of shared memory that " + describe(last)
                     + " wrote without synchronisation in between";
             }
@@ -83,9 +87,12 @@ public final class RaceDetector {
         for (int g = offset >> shift; g <= end; g++) {
             final int last = writer[g];
             if (last != NOBODY && (last & ~COPIED) != self && !(strong && (last & STRONG) != 0)
-                && !isOrdered(order, lane, last & ~FLAGS, writeTime[g]) && race == null) {
-                race = "writes byte " + (g << shift) + " of shared memory that " + describe(last)
+                && !isOrdered(order, lane, last & ~FLAGS, writeTime[g])) {
+                equalWriters[g] |= 1L << column((last & ~FLAGS) >> 5) | 1L << column(participant);
+                race = race != null ? race : "writes byte " + (g << shift) + " of shared memory that " + describe(last)
                     + " wrote without synchronisation in between";
+            } else {
+                equalWriters[g] = 0;
             }
             if (readers[g] != 0) {
                 final String readRace = raceWithReaders(order, lane, g);

@@ -2,6 +2,7 @@ package io.qwenimage.ptx.instruction;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 
 /**
@@ -44,6 +45,43 @@ final class ControlFlow {
                 code[i].reconvergence = leaves ? -1 : meet;
             }
         }
+    }
+
+    /** Whether the straight run of instructions before the exit is no mere exit and can be reached from the instruction. */
+    boolean bypasses(final int exit, final int instruction) {
+        final int[] predecessors = new int[code.length + 1];
+        for (final int[] next : successors) {
+            for (final int successor : next) {
+                predecessors[Math.min(successor, code.length)]++;
+            }
+        }
+        int start = exit;
+        while (start > 0 && predecessors[start] == 1 && successors[start - 1].length == 1
+            && successors[start - 1][0] == start) {
+            start--;
+        }
+        final boolean within = instruction >= start && instruction < exit - 1;
+        return within || start < exit && reaches(instruction, start);
+    }
+
+    private boolean reaches(final int from, final int to) {
+        final BitSet seen = new BitSet();
+        final BitSet queue = new BitSet();
+        queue.set(from);
+        while (!queue.isEmpty()) {
+            final int at = queue.nextSetBit(0);
+            queue.clear(at);
+            for (final int next : successors[at]) {
+                if (next == to) {
+                    return true;
+                }
+                if (next < code.length && !seen.get(next)) {
+                    seen.set(next);
+                    queue.set(next);
+                }
+            }
+        }
+        return false;
     }
 
     private static boolean isEnd(final DecodedInstruction instruction) {

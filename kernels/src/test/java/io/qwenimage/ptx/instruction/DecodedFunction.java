@@ -9,12 +9,14 @@ public final class DecodedFunction {
     private DecodedInstruction[] code;
     private int watchedRegisters;
     private List<String> watchedNames = List.of();
+    private ControlFlow flow;
 
     DecodedFunction(final FunctionContext context) {
         this.context = context;
     }
 
-    void complete(final DecodedInstruction[] instructions, final List<String> watched) {
+    void complete(final DecodedInstruction[] instructions, final ControlFlow controlFlow, final List<String> watched) {
+        this.flow = controlFlow;
         this.code = instructions;
         this.watchedNames = watched;
         this.watchedRegisters = watched.size();
@@ -30,6 +32,14 @@ public final class DecodedFunction {
 
     public DecodedInstruction[] code() {
         return code;
+    }
+
+    /**
+     * Whether lanes that leave at the exit have gone past an instruction instead of through it: they do work on their way
+     * out that those who execute it do afterwards, too.
+     */
+    public boolean bypasses(final int exit, final int instruction) {
+        return flow.bypasses(exit, instruction);
     }
 
     public FunctionLayout layout() {

@@ -37,7 +37,7 @@ final class FunctionDecoder {
         watchProducts(code, sources);
         final ControlFlow flow = ControlFlow.of(code, sources, function.entry());
         flow.setReconvergence();
-        target.complete(code, new RegisterInspection(code, sources, flow).watch());
+        target.complete(code, flow, new RegisterInspection(code, sources, flow).watch());
     }
 
     private static void watchProducts(final DecodedInstruction[] code, final List<InstructionSource> sources) {
