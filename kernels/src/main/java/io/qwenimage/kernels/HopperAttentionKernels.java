@@ -55,6 +55,7 @@ public final class HopperAttentionKernels implements AutoCloseable {
     private static final int KEPT_PLANS = 64;
 
     private final CudaDevice device;
+    private final int blocks;
     private final CudaStream setup;
     private final Map<Shape, Plan> plans = new LinkedHashMap<>(16, 0.75f, true);
     private boolean closed;
@@ -76,11 +77,17 @@ public final class HopperAttentionKernels implements AutoCloseable {
      * @throws IllegalArgumentException for another device
      */
     public HopperAttentionKernels(final CudaDevice device) {
+        this(device, device.properties().multiprocessors());
+    }
+
+    /** With a grid of fewer blocks, each of which then has more to do. */
+    HopperAttentionKernels(final CudaDevice device, final int blocks) {
         if (!suits(device)) {
             throw new IllegalArgumentException(device.properties().title() + " is not of compute capability "
                     + CAPABILITY + "; use AttentionKernels");
         }
         this.device = device;
+        this.blocks = blocks;
         this.setup = device.openStream();
     }
 
@@ -167,7 +174,7 @@ public final class HopperAttentionKernels implements AutoCloseable {
             oldest.remove();
         }
         final AttentionSchedule schedule = AttentionSchedule.of(shape.sequences(), shape.heads(), shape.keyHeads(),
-                shape.causal(), QUERY_TILE, KEY_TILE, device.properties().multiprocessors());
+                shape.causal(), QUERY_TILE, KEY_TILE, blocks);
         final Plan plan = new Plan(upload(schedule.items(COUNTERS_PER_TILE)), upload(schedule.firstItems()),
                 schedule.lists().size(), schedule.slots(), schedule.divided());
         setup.synchronize();

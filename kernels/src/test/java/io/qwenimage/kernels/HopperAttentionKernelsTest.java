@@ -69,6 +69,12 @@ class HopperAttentionKernelsTest {
     }
 
     @Test
+    void testBlocksWithSeveralTilesEach(final KernelDevice device) {
+        run(device, 3, ElementType.BF16, 300, 420, 3, 1, false, null, null, 1);
+        run(device, 2, ElementType.F16, 260, 260, 2, 2, true, null, null, 1);
+    }
+
+    @Test
     void testNoKeysAtAll(final KernelDevice device) {
         run(device, ElementType.BF16, 3, 0, 1, 1, false, null, null, 1);
     }
@@ -140,12 +146,19 @@ class HopperAttentionKernelsTest {
     private static void run(final KernelDevice device, final ElementType type, final int queries, final int keys,
                             final int heads, final int keyHeads, final boolean causal, final int[] queryOffsets,
                             final int[] keyOffsets, final double deviation) {
+        run(device, device.cuda().properties().multiprocessors(), type, queries, keys, heads, keyHeads, causal,
+                queryOffsets, keyOffsets, deviation);
+    }
+
+    private static void run(final KernelDevice device, final int blocks, final ElementType type, final int queries,
+                            final int keys, final int heads, final int keyHeads, final boolean causal,
+                            final int[] queryOffsets, final int[] keyOffsets, final double deviation) {
         final Random random = new Random(queries * 31L + keys);
         final TensorView q = device.random(random, deviation, type, queries, heads, HEAD);
         final TensorView k = device.random(random, deviation, type, keys, keyHeads, HEAD);
         final TensorView v = device.random(random, deviation, type, keys, keyHeads, HEAD);
         final TensorView out = device.empty(type, queries, (long) heads * HEAD);
-        try (HopperAttentionKernels kernels = new HopperAttentionKernels(device.cuda())) {
+        try (HopperAttentionKernels kernels = new HopperAttentionKernels(device.cuda(), blocks)) {
             kernels.attention(device.stream(), q, k, v, out, causal, queryOffsets, keyOffsets, SCALE);
             require(device, q, k, v, out, causal, queryOffsets, keyOffsets);
         }
