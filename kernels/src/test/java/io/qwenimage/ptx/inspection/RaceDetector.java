@@ -20,7 +20,7 @@ public final class RaceDetector {
     private final int shift;
     private final int columns;
     private final int firstWarp;
-    /** Of the last write: participant * 32 + lane, with STRONG for an atomic one and COPIED for a cp.async; NOBODY before the first. */
+    /** Of the last write: participant * 32 + lane, with STRONG (atomic) or COPIED (cp.async); NOBODY before the first. */
     private final int[] writer;
     private final int[] writeTime;
     /** Bit per column: who has read since the last write. */
@@ -106,8 +106,8 @@ public final class RaceDetector {
     }
 
     /**
-     * Says that the last write of a range was a {@code cp.async}. Compilers let {@code wgmma} read what it has copied without
-     * a proxy fence, and devices agree.
+     * Says that the last write of a range was a {@code cp.async}. Compilers let {@code wgmma} read what it has copied
+     * without a proxy fence, and devices agree.
      */
     public void copied(final int offset, final int bytes) {
         final int end = (offset + bytes - 1) >> shift;

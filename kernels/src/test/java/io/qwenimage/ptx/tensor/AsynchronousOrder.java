@@ -6,8 +6,8 @@ import io.qwenimage.ptx.inspection.AccessOrder;
 import io.qwenimage.ptx.inspection.VectorClock;
 
 /**
- * The place of one asynchronous operation in the order of accesses: after all that its issuer knew, and before what those
- * do who wait for it.
+ * The place of one asynchronous operation in the order of accesses: after all that its issuer knew, and before what
+ * those do who wait for it.
  */
 final class AsynchronousOrder implements AccessOrder {
     private final int participant;
@@ -19,7 +19,8 @@ final class AsynchronousOrder implements AccessOrder {
         participant = cluster.asynchronousParticipant();
         clock = new VectorClock(cluster.participants());
         issuer.release(clock);
-        final Times times = cluster.attachments().get(Times.class, () -> new Times(new VectorClock(cluster.participants())));
+        final Times times = cluster.attachments().get(Times.class,
+            () -> new Times(new VectorClock(cluster.participants())));
         times.clock().tick(participant);
         clock.join(times.clock());
     }

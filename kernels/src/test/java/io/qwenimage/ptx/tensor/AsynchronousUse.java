@@ -4,7 +4,8 @@ import io.qwenimage.ptx.instruction.DecodedInstruction;
 
 /**
  * What of a block's shared memory is in the hands of others than its threads: sources of unfinished asynchronous reads,
- * destinations of unfinished bulk copies, live mbarriers. Kept for pieces of eight bytes, of which all of these consist.
+ * destinations of unfinished bulk copies, live mbarriers. Kept for pieces of eight bytes, of which all of these
+ * consist.
  */
 public final class AsynchronousUse {
     private static final int SHIFT = 3;
@@ -51,11 +52,13 @@ public final class AsynchronousUse {
         final int last = offset + bytes - 1 >> SHIFT;
         for (int piece = offset >> SHIFT; piece <= last; piece++) {
             if (readers[piece] > 0) {
-                return "overwrites byte " + (piece << SHIFT) + " of shared memory, which line " + user[piece].line + " `"
+                return "overwrites byte " + (piece << SHIFT) + " of shared memory, which line " + user[piece].line
+                    + " `"
                     + user[piece].text + "` has not finished reading";
             }
             if (writers[piece] > 0) {
-                return "overwrites byte " + (piece << SHIFT) + " of shared memory, which line " + user[piece].line + " `"
+                return "overwrites byte " + (piece << SHIFT) + " of shared memory, which line " + user[piece].line
+                    + " `"
                     + user[piece].text + "` has not finished writing";
             }
             if (barriers[piece]) {

@@ -37,7 +37,8 @@ final class BulkInstructions {
             source.require("bulk_group");
             return store(source, null, cached);
         }
-        if ("shared::cta".equals(first) && "global".equals(second) || "shared::cluster".equals(first) && second != null) {
+        if ("shared::cta".equals(first) && "global".equals(second) || "shared::cluster".equals(first)
+            && second != null) {
             source.require("mbarrier::complete_tx::bytes");
             return second.equals("global") ? load(source, cached) : betweenBlocks(source, cached);
         }
@@ -79,7 +80,8 @@ final class BulkInstructions {
                 return;
             }
             final SharedPlace target = SharedPlace.find(warp, Space.SHARED, to.address(warp, lane), UNIT, bytes, lane);
-            final SharedPlace origin = SharedPlace.find(warp, Space.SHARED, from.address(warp, lane), UNIT, bytes, lane);
+            final SharedPlace origin = SharedPlace.find(warp, Space.SHARED, from.address(warp, lane), UNIT, bytes,
+                lane);
             final SharedPlace signal = signal(warp, barrier, lane);
             if (target != null && origin != null && signal != null) {
                 SharedCopy.start(warp, lane, origin, target, signal, bytes);
@@ -115,7 +117,8 @@ final class BulkInstructions {
             if (!isAligned(warp, lane, global, bytes)) {
                 return;
             }
-            final SharedPlace origin = SharedPlace.find(warp, Space.SHARED, from.address(warp, lane), UNIT, bytes, lane);
+            final SharedPlace origin = SharedPlace.find(warp, Space.SHARED, from.address(warp, lane), UNIT, bytes,
+                lane);
             if (origin != null) {
                 BulkGroups.of(warp).add(warp, lane, new BulkStore(warp, lane, origin.block(),
                     Segments.flat(global, origin.offset(), bytes), reduction));
@@ -143,7 +146,8 @@ final class BulkInstructions {
 
     /** The mbarrier that a copy tells of its bytes; null, after a finding, when there is none. */
     static SharedPlace signal(final Warp warp, final AddressOperand barrier, final int lane) {
-        final SharedPlace place = SharedPlace.find(warp, Space.SHARED, barrier.address(warp, lane), Long.BYTES, Long.BYTES, lane);
+        final SharedPlace place = SharedPlace.find(warp, Space.SHARED, barrier.address(warp, lane), Long.BYTES,
+            Long.BYTES, lane);
         return place == null || MbarrierInstructions.entry(warp, place, lane) == null ? null : place;
     }
 
@@ -161,7 +165,9 @@ final class BulkInstructions {
         }
     }
 
-    /** Takes the first of the modifiers in the order in which they are written: destination and source are told by it. */
+    /**
+     * Takes the first of the modifiers in the order in which they are written: destination and source are told by it.
+     */
     static String takeFirst(final InstructionSource source, final String... modifiers) {
         for (final String written : source.modifiers().left()) {
             if (List.of(modifiers).contains(written)) {
@@ -174,12 +180,14 @@ final class BulkInstructions {
 
     private static boolean isAligned(final Warp warp, final int lane, final long global, final int bytes) {
         if (bytes <= 0 || bytes % UNIT != 0) {
-            warp.report(FindingKind.INVALID_OPERAND, lane, "a bulk copy of " + bytes + " bytes: multiples of " + UNIT + " are possible");
+            warp.report(FindingKind.INVALID_OPERAND, lane, "a bulk copy of " + bytes + " bytes: multiples of " + UNIT
+                + " are possible");
             warp.launch().findings().stop();
             return false;
         }
         if (global % UNIT != 0) {
-            warp.report(FindingKind.MISALIGNED, lane, "global address 0x" + Long.toHexString(global) + " is not a multiple of " + UNIT);
+            warp.report(FindingKind.MISALIGNED, lane, "global address 0x" + Long.toHexString(global)
+                + " is not a multiple of " + UNIT);
             warp.launch().findings().stop();
             return false;
         }

@@ -9,8 +9,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * A bulk copy into the shared memory of one block, from global memory: it lands when the cluster lets it, and then tells
- * an mbarrier of its bytes. Until then its destination belongs to it.
+ * A bulk copy into the shared memory of one block, from global memory: it lands when the cluster lets it, and then
+ * tells an mbarrier of its bytes. Until then its destination belongs to it.
  */
 final class BulkLoad implements AsynchronousOperation {
     private final Warp issuer;
@@ -42,15 +42,18 @@ final class BulkLoad implements AsynchronousOperation {
     /** Starts a copy of bytes that lie side by side. */
     static void start(final Warp issuer, final int lane, final SharedPlace target, final SharedPlace barrier,
                       final long global, final int bytes) {
-        issuer.cluster().defer(new BulkLoad(issuer, lane, target, barrier, Segments.flat(global, target.offset(), bytes), null,
+        issuer.cluster().defer(new BulkLoad(issuer, lane, target, barrier, Segments.flat(global, target.offset(),
+            bytes), null,
             bytes, bytes));
     }
 
     /** Starts the copy of a box. */
-    static void start(final Warp issuer, final int lane, final SharedPlace target, final SharedPlace barrier, final TensorBox box) {
+    static void start(final Warp issuer, final int lane, final SharedPlace target, final SharedPlace barrier,
+        final TensorBox box) {
         final int base = (int) target.block().shared().base();
         final TensorMap map = box.map();
-        issuer.cluster().defer(new BulkLoad(issuer, lane, target, barrier, Segments.of(box, base + target.offset(), base), map,
+        issuer.cluster().defer(new BulkLoad(issuer, lane, target, barrier, Segments.of(box, base + target.offset(),
+            base), map,
             map.sharedBytes(), map.transactionBytes()));
     }
 
@@ -58,7 +61,8 @@ final class BulkLoad implements AsynchronousOperation {
     public void land() {
         final Block block = target.block();
         if (block.liveThreads() == 0) {
-            issuer.report(FindingKind.ASYNC_COPY_IN_FLIGHT, lane, "the block has ended before this copy into its shared memory", at);
+            issuer.report(FindingKind.ASYNC_COPY_IN_FLIGHT, lane,
+                "the block has ended before this copy into its shared memory", at);
         }
         final GlobalWindow window = new GlobalWindow(issuer, lane, at);
         final byte[] shared = block.shared().bytes();

@@ -7,7 +7,8 @@ import java.nio.ByteOrder;
 /**
  * What a reducing bulk copy does to each element.
  *
- * @param operation {@code add}, {@code min}, {@code max}, {@code inc}, {@code dec}, {@code and}, {@code or}, {@code xor}
+ * @param operation {@code add}, {@code min}, {@code max}, {@code inc}, {@code dec}, {@code and}, {@code or}, {@code
+ *     xor}
  * @param type type of the elements
  */
 record BulkReduction(String operation, PtxType type) {
@@ -66,10 +67,13 @@ record BulkReduction(String operation, PtxType type) {
     private long combineFloats(final long a, final long b) {
         return switch (type) {
             case F64 -> Double.doubleToRawLongBits(combine(Double.longBitsToDouble(a), Double.longBitsToDouble(b)));
-            case F32 -> Float.floatToRawIntBits((float) combine(Float.intBitsToFloat((int) a), Float.intBitsToFloat((int) b)));
-            case F16 -> Float.floatToFloat16((float) combine(Float.float16ToFloat((short) a), Float.float16ToFloat((short) b)));
+            case F32 -> Float.floatToRawIntBits((float) combine(Float.intBitsToFloat((int) a),
+                Float.intBitsToFloat((int) b)));
+            case F16 -> Float.floatToFloat16((float) combine(Float.float16ToFloat((short) a),
+                Float.float16ToFloat((short) b)));
             default -> {
-                final float sum = (float) combine(Float.intBitsToFloat((int) a << 16), Float.intBitsToFloat((int) b << 16));
+                final float sum = (float) combine(Float.intBitsToFloat((int) a << 16),
+                    Float.intBitsToFloat((int) b << 16));
                 final int bits = Float.floatToRawIntBits(sum);
                 yield bits + 0x7fff + (bits >>> 16 & 1) >> 16;
             }

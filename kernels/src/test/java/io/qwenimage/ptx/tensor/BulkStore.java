@@ -9,8 +9,8 @@ import io.qwenimage.ptx.memory.MemoryRegion;
 import java.util.Arrays;
 
 /**
- * A bulk copy out of a block's shared memory into global memory, plain or reducing. It reads its source late, and writes
- * later still; {@link #finishReading} and {@link #land} bring the one and both about.
+ * A bulk copy out of a block's shared memory into global memory, plain or reducing. It reads its source late, and
+ * writes later still; {@link #finishReading} and {@link #land} bring the one and both about.
  */
 final class BulkStore implements AsynchronousOperation {
     private final Warp issuer;
@@ -25,7 +25,8 @@ final class BulkStore implements AsynchronousOperation {
     private byte[] content;
 
     /** Begins a copy: inspects its source and takes it away from the threads until it has been read. */
-    BulkStore(final Warp issuer, final int lane, final Block block, final Segments segments, final BulkReduction reduction) {
+    BulkStore(final Warp issuer, final int lane, final Block block, final Segments segments,
+        final BulkReduction reduction) {
         this.issuer = issuer;
         this.lane = lane;
         this.at = issuer.instruction();

@@ -44,7 +44,8 @@ final class GlobalWindow {
         if (from != null) {
             final int index = (int) (address - from.base());
             if (!from.isWritten(index, bytes)) {
-                report(FindingKind.UNINITIALISED_MEMORY, "reads " + bytes + " bytes at byte " + index + " of " + from.name());
+                report(FindingKind.UNINITIALISED_MEMORY, "reads " + bytes + " bytes at byte " + index + " of "
+                    + from.name());
             }
             System.arraycopy(from.bytes(), index, target, offset, bytes);
         }

@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import org.junit.jupiter.api.Test;
 
-/** Expected addresses are those of the instruction set's canonical layouts, built row by row as a kernel stores them. */
+/**
+ * Expected addresses are those of the instruction set's canonical layouts, built row by row as a kernel stores them.
+ */
 class MatrixDescriptorTest {
     private static final int START = 8192;
 

@@ -2,7 +2,8 @@ package io.qwenimage.ptx.tensor;
 
 /**
  * A barrier object of shared memory: it waits for a number of arrivals and for the bytes of asynchronous copies, then a
- * new phase begins. Every breach of its rules throws {@link IllegalStateException}; a device would hang or go on wrongly.
+ * new phase begins. Every breach of its rules throws {@link IllegalStateException}; a device would hang or go on
+ * wrongly.
  *
  * <p>Source: PTX ISA, "Parallel Synchronization and Communication Instructions: mbarrier".
  */
@@ -18,7 +19,8 @@ public final class Mbarrier {
     /** A barrier in phase 0 that waits for so many arrivals. */
     public Mbarrier(final int count) {
         if (count < 1 || count > MAXIMUM) {
-            throw new IllegalStateException("mbarrier.init with a count of " + count + ": 1 to " + MAXIMUM + " are accepted");
+            throw new IllegalStateException("mbarrier.init with a count of " + count + ": 1 to " + MAXIMUM
+                + " are accepted");
         }
         expected = count;
         pending = count;
@@ -33,7 +35,8 @@ public final class Mbarrier {
      */
     public long arrive(final int count, final boolean drops, final boolean mayComplete) {
         if (count < 1 || count > pending) {
-            throw new IllegalStateException(count + " arrivals at an mbarrier that waits for " + pending + " of " + expected
+            throw new IllegalStateException(count + " arrivals at an mbarrier that waits for " + pending + " of "
+                + expected
                 + " in phase " + phase);
         }
         final long state = state();

@@ -31,7 +31,8 @@ final class MbarrierInstructions {
         final AddressOperand address = source.address(source.operand(0));
         final int count = source.intSource(source.operand(1), PtxType.U32);
         return (warp, mask) -> forEach(warp, mask, lane -> {
-            final SharedPlace place = SharedPlace.find(warp, space, address.address(warp, lane), Long.BYTES, Long.BYTES, lane);
+            final SharedPlace place = SharedPlace.find(warp, space, address.address(warp, lane), Long.BYTES,
+                Long.BYTES, lane);
             if (place != null) {
                 noteWrite(warp, lane, place);
                 MbarrierUnit.of(place.block()).initialise(warp, lane, place.offset(), warp.ints(count)[lane]);
@@ -43,7 +44,8 @@ final class MbarrierInstructions {
         final Space space = space(source);
         final AddressOperand address = source.address(source.operand(0));
         return (warp, mask) -> forEach(warp, mask, lane -> {
-            final SharedPlace place = SharedPlace.find(warp, space, address.address(warp, lane), Long.BYTES, Long.BYTES, lane);
+            final SharedPlace place = SharedPlace.find(warp, space, address.address(warp, lane), Long.BYTES,
+                Long.BYTES, lane);
             if (place != null) {
                 noteWrite(warp, lane, place);
                 MbarrierUnit.of(place.block()).invalidate(warp, lane, place.offset());
@@ -104,7 +106,8 @@ final class MbarrierInstructions {
         source.requireOperands(3, 4);
         final int result = source.predicateDestination(source.operand(0));
         final AddressOperand address = source.address(source.operand(1));
-        final int phase = parity ? source.intSource(source.operand(2), PtxType.U32) : source.longSource(source.operand(2), PtxType.B64);
+        final int phase = parity ? source.intSource(source.operand(2), PtxType.U32)
+            : source.longSource(source.operand(2), PtxType.B64);
         if (source.operandCount() > 3) {
             source.intSource(source.operand(3), PtxType.U32);
         }
@@ -128,7 +131,8 @@ final class MbarrierInstructions {
         };
     }
 
-    private static boolean isCompleted(final Warp warp, final int lane, final MbarrierUnit.Entry entry, final boolean parity,
+    private static boolean isCompleted(final Warp warp, final int lane, final MbarrierUnit.Entry entry,
+        final boolean parity,
                                        final int phase) {
         if (parity) {
             final int value = warp.ints(phase)[lane];
@@ -153,8 +157,10 @@ final class MbarrierInstructions {
             lane -> warp.ints(count)[lane] = Mbarrier.pendingCount(warp.longs(state)[lane]));
     }
 
-    private static MbarrierUnit.Entry entry(final Warp warp, final Space space, final AddressOperand address, final int lane) {
-        final SharedPlace place = SharedPlace.find(warp, space, address.address(warp, lane), Long.BYTES, Long.BYTES, lane);
+    private static MbarrierUnit.Entry entry(final Warp warp, final Space space, final AddressOperand address,
+        final int lane) {
+        final SharedPlace place = SharedPlace.find(warp, space, address.address(warp, lane), Long.BYTES, Long.BYTES,
+            lane);
         return place == null ? null : entry(warp, place, lane);
     }
 
@@ -196,7 +202,8 @@ final class MbarrierInstructions {
 
     private static Space space(final InstructionSource source) {
         source.require("b64");
-        return source.modifiers().takeAny("shared", "shared::cta", "shared::cluster") == null ? Space.GENERIC : Space.SHARED;
+        return source.modifiers().takeAny("shared", "shared::cta", "shared::cluster") == null ? Space.GENERIC
+            : Space.SHARED;
     }
 
     static void forEach(final Warp warp, final int mask, final LaneAction action) {

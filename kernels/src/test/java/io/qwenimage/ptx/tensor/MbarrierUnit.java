@@ -48,7 +48,8 @@ final class MbarrierUnit {
     Entry find(final Warp warp, final int lane, final int offset) {
         final Entry entry = live.get(offset);
         if (entry == null) {
-            warp.report(FindingKind.BARRIER, lane, "no mbarrier has been initialised at byte " + offset + " of shared memory");
+            warp.report(FindingKind.BARRIER, lane, "no mbarrier has been initialised at byte " + offset
+                + " of shared memory");
         } else if (!entry.guarded) {
             // From its first use on the barrier's memory belongs to it; one that nobody uses may be overwritten.
             entry.guarded = true;
@@ -77,7 +78,8 @@ final class MbarrierUnit {
         }
 
         /** A warp arrives and publishes what it did. */
-        long arrive(final Warp warp, final int count, final boolean drops, final boolean mayComplete, final boolean releases) {
+        long arrive(final Warp warp, final int count, final boolean drops, final boolean mayComplete,
+            final boolean releases) {
             if (releases) {
                 warp.release(gathering);
             }

@@ -13,7 +13,10 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Random;
 
-/** The kernel of ptx-faults/pipeline.ptx with random matrices, and its answer: out [64, 64] = a [64, depth] b [64, depth]^T. */
+/**
+ * The kernel of ptx-faults/pipeline.ptx with random matrices, and its answer: out [64, 64] = a [64, depth] b [64,
+ * depth]^T.
+ */
 final class Pipeline {
     static final int SIDE = 64;
     private static final int BF16 = 9;

@@ -40,7 +40,8 @@ final class Segments {
                     segments.add(first, box.sharedAddress(start, row, column) - origin, (last - column + 1) * element);
                 } else {
                     for (int each = column; each <= last; each++) {
-                        segments.add(box.globalAddress(row, each), box.sharedAddress(start, row, each) - origin, element);
+                        segments.add(box.globalAddress(row, each), box.sharedAddress(start, row, each) - origin,
+                            element);
                     }
                 }
             }

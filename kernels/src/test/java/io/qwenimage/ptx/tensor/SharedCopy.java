@@ -4,7 +4,9 @@ import io.qwenimage.ptx.execution.AsynchronousOperation;
 import io.qwenimage.ptx.execution.Warp;
 import io.qwenimage.ptx.instruction.DecodedInstruction;
 
-/** A bulk copy from a block's shared memory to that of another block of its cluster, which an mbarrier there is told of. */
+/**
+ * A bulk copy from a block's shared memory to that of another block of its cluster, which an mbarrier there is told of.
+ */
 final class SharedCopy implements AsynchronousOperation {
     private final Warp issuer;
     private final int lane;

@@ -16,7 +16,8 @@ import io.qwenimage.ptx.memory.Space;
 record SharedPlace(Block block, int offset) {
 
     /** Finds the place of an access; null, after a finding, when it is misaligned or outside. */
-    static SharedPlace find(final Warp warp, final Space space, final long address, final int alignment, final int bytes,
+    static SharedPlace find(final Warp warp, final Space space, final long address, final int alignment,
+        final int bytes,
                             final int lane) {
         if ((address & alignment - 1) != 0) {
             warp.report(FindingKind.MISALIGNED, lane,
@@ -28,7 +29,8 @@ record SharedPlace(Block block, int offset) {
         }
         final Block owner = warp.memory().sharedOwner();
         if (owner == null) {
-            warp.report(FindingKind.INVALID_OPERAND, lane, "address 0x" + Long.toHexString(address) + " is not in shared memory");
+            warp.report(FindingKind.INVALID_OPERAND, lane, "address 0x" + Long.toHexString(address)
+                + " is not in shared memory");
             return trap(warp);
         }
         final SharedPlace place = new SharedPlace(owner, warp.memory().index());
@@ -48,7 +50,8 @@ record SharedPlace(Block block, int offset) {
 
     private boolean isInside(final Warp warp, final int bytes, final int lane) {
         if (offset > block.shared().size() - bytes) {
-            warp.report(FindingKind.OUT_OF_BOUNDS, lane, bytes + " bytes at offset " + offset + " of shared memory, which has "
+            warp.report(FindingKind.OUT_OF_BOUNDS, lane, bytes + " bytes at offset " + offset
+                + " of shared memory, which has "
                 + block.shared().size() + " bytes");
             return false;
         }
@@ -64,7 +67,8 @@ record SharedPlace(Block block, int offset) {
         }
         if (!block.shared().isWritten(offset, bytes)) {
             final boolean copied = block.inFlight().overlapping(offset, bytes) != null;
-            warp.report(copied ? FindingKind.ASYNC_COPY_IN_FLIGHT : FindingKind.UNINITIALISED_MEMORY, lane, "reads bytes "
+            warp.report(copied ? FindingKind.ASYNC_COPY_IN_FLIGHT : FindingKind.UNINITIALISED_MEMORY, lane,
+                "reads bytes "
                 + offset + " to " + (offset + bytes - 1) + " of shared memory, of which some "
                 + (copied ? "are still being copied" : "have never been written"));
             return false;
@@ -83,7 +87,8 @@ record SharedPlace(Block block, int offset) {
     }
 
     /** Notes that a range has been read in the given order, when the operation that reads it is over. */
-    static void noteRead(final AccessOrder order, final int lane, final Block block, final int offset, final int bytes) {
+    static void noteRead(final AccessOrder order, final int lane, final Block block, final int offset,
+        final int bytes) {
         if (block.races() != null) {
             block.races().read(order, lane, offset, bytes, false);
         }

@@ -21,7 +21,8 @@ public enum Swizzle {
     /** The mode that {@code tensormap.replace ... swizzle_mode} and the driver's enumeration number so. */
     public static Swizzle ofTensorMap(final int code) {
         if (code < 0 || code > 3) {
-            throw new IllegalArgumentException("swizzle mode " + code + " is not known: 0 to 3 (none, 32, 64, 128 bytes) are");
+            throw new IllegalArgumentException("swizzle mode " + code
+                + " is not known: 0 to 3 (none, 32, 64, 128 bytes) are");
         }
         return values()[code];
     }

@@ -16,7 +16,8 @@ public final class TensorBox {
      */
     public TensorBox(final TensorMap map, final int[] origin) {
         if (origin.length != map.rank()) {
-            throw new IllegalArgumentException("a copy of " + origin.length + " dimensions with a tensor map of " + map.rank());
+            throw new IllegalArgumentException("a copy of " + origin.length + " dimensions with a tensor map of "
+                + map.rank());
         }
         this.map = map;
         this.origin = origin.clone();

@@ -44,7 +44,8 @@ final class TensorCopyInstructions {
         return load(source, dimensions, cached);
     }
 
-    private static Operation load(final InstructionSource source, final String dimensions, final BulkInstructions.Cached cached) {
+    private static Operation load(final InstructionSource source, final String dimensions,
+        final BulkInstructions.Cached cached) {
         final boolean multicast = source.modifiers().take("multicast::cluster");
         source.requireOperands(3 + (multicast ? 1 : 0), 3 + (multicast ? 1 : 0) + cached.operands());
         final AddressOperand to = source.address(source.operand(0));

@@ -38,8 +38,8 @@ public record TensorMap(long address, TensorElement element, long[] dimensions, 
     private static final int ELEMENT_STRIDES = 108;
 
     /**
-     * Encodes a map as the driver's {@code cuTensorMapEncodeTiled} does, after checking what that call checks. The numbers
-     * of the enumerations are the driver's.
+     * Encodes a map as the driver's {@code cuTensorMapEncodeTiled} does, after checking what that call checks. The
+     * numbers of the enumerations are the driver's.
      *
      * @param dataType a {@code CUtensorMapDataType}
      * @param globalAddress a multiple of 16
@@ -64,7 +64,8 @@ public record TensorMap(long address, TensorElement element, long[] dimensions, 
         require(elementStrides.length == rank, "number of element strides", elementStrides.length, "the rank");
         require(interleave == 0, "interleave layout", interleave, "0 (none) is supported");
         require(l2Promotion >= 0 && l2Promotion <= 3, "L2 promotion", l2Promotion, "0 to 3");
-        require(outOfBoundsFill == 0 || outOfBoundsFill == 1, "out-of-bounds fill", outOfBoundsFill, "0 (zeros) or 1 (NaN)");
+        require(outOfBoundsFill == 0 || outOfBoundsFill == 1, "out-of-bounds fill", outOfBoundsFill,
+            "0 (zeros) or 1 (NaN)");
         final TensorMap map = new TensorMap(globalAddress, TensorElement.ofDriver(dataType), dimensions.clone(),
             strides.clone(), box.clone(), elementStrides.clone(), Swizzle.ofTensorMap(swizzle), outOfBoundsFill == 1);
         map.validate();
@@ -89,7 +90,8 @@ public record TensorMap(long address, TensorElement element, long[] dimensions, 
                 strides[axis - 1] = bytes.getLong(STRIDES + Long.BYTES * (axis - 1));
             }
         }
-        final TensorMap map = new TensorMap(bytes.getLong(ADDRESS), TensorElement.ofCode(bytes.get(ELEMENT)), dimensions,
+        final TensorMap map = new TensorMap(bytes.getLong(ADDRESS), TensorElement.ofCode(bytes.get(ELEMENT)),
+            dimensions,
             strides, box, elementStrides, Swizzle.ofTensorMap(bytes.get(SWIZZLE)), bytes.get(FILL) == 1);
         map.validate();
         return map;
@@ -152,7 +154,9 @@ public record TensorMap(long address, TensorElement element, long[] dimensions, 
         return rows;
     }
 
-    /** The bytes that a copy counts for its mbarrier: those of a whole box, also where it hangs over the tensor's edge. */
+    /**
+     * The bytes that a copy counts for its mbarrier: those of a whole box, also where it hangs over the tensor's edge.
+     */
     public int transactionBytes() {
         return copied(0) * element.bytes() * rows();
     }
@@ -166,9 +170,11 @@ public record TensorMap(long address, TensorElement element, long[] dimensions, 
         require((address & 15) == 0, "global address", "0x" + Long.toHexString(address), "a multiple of 16");
         for (int axis = 0; axis < rank(); axis++) {
             final String of = " of axis " + axis;
-            require(dimensions[axis] >= 1 && dimensions[axis] <= 1L << 32, "global dimension" + of, dimensions[axis], "1 to 2^32");
+            require(dimensions[axis] >= 1 && dimensions[axis] <= 1L << 32, "global dimension" + of, dimensions[axis],
+                "1 to 2^32");
             require(box[axis] >= 1 && box[axis] <= 256, "box dimension" + of, box[axis], "1 to 256");
-            require(elementStrides[axis] >= 1 && elementStrides[axis] <= 8, "element stride" + of, elementStrides[axis], "1 to 8");
+            require(elementStrides[axis] >= 1 && elementStrides[axis] <= 8, "element stride" + of,
+                elementStrides[axis], "1 to 8");
             if (axis > 0) {
                 final long stride = strides[axis - 1];
                 require((stride & 15) == 0 && stride < 1L << 40 && stride > 0, "global stride" + of, stride,
@@ -224,7 +230,8 @@ public record TensorMap(long address, TensorElement element, long[] dimensions, 
 
     @Override
     public String toString() {
-        return "tensor map of " + element + Arrays.toString(dimensions) + " at 0x" + Long.toHexString(address) + ", strides "
+        return "tensor map of " + element + Arrays.toString(dimensions) + " at 0x" + Long.toHexString(address)
+            + ", strides "
             + Arrays.toString(strides) + ", box " + Arrays.toString(box) + ", swizzle " + swizzle;
     }
 }

@@ -54,7 +54,8 @@ final class TensorMapInstructions {
 
     /** Copies a map from shared to global memory and releases it to the tensor map proxy; one copy for a warp. */
     private static Operation copyFencing(final InstructionSource source) {
-        source.modifiers().ignore("global", "shared::cta", "tensormap::generic", "release", "cta", "cluster", "gpu", "sys", "sync");
+        source.modifiers().ignore("global", "shared::cta", "tensormap::generic", "release", "cta", "cluster", "gpu",
+            "sys", "sync");
         source.require("aligned");
         source.aligned();
         final AddressOperand to = source.address(source.operand(0));
@@ -71,7 +72,8 @@ final class TensorMapInstructions {
             final int index = warp.memory().index();
             final long address = to.address(warp, lane);
             if (locate(warp, Space.GLOBAL, address, lane, true)) {
-                System.arraycopy(map.bytes(), index, warp.memory().region().bytes(), warp.memory().index(), TensorMap.BYTES);
+                System.arraycopy(map.bytes(), index, warp.memory().region().bytes(), warp.memory().index(),
+                    TensorMap.BYTES);
                 warp.memory().region().markWritten(warp.memory().index(), TensorMap.BYTES);
                 TensorMaps.of(warp.cluster()).written(address);
             }
@@ -93,7 +95,8 @@ final class TensorMapInstructions {
     }
 
     /** Inspects an access to all bytes of a map. */
-    private static boolean locate(final Warp warp, final Space space, final long address, final int lane, final boolean writes) {
+    private static boolean locate(final Warp warp, final Space space, final long address, final int lane,
+        final boolean writes) {
         if ((address & TensorMap.ALIGNMENT - 1) != 0) {
             warp.report(FindingKind.MISALIGNED, lane, "tensor map address 0x" + Long.toHexString(address)
                 + " is not a multiple of " + TensorMap.ALIGNMENT);

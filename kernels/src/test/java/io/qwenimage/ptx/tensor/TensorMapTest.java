@@ -14,7 +14,8 @@ class TensorMapTest {
 
     @Test
     void encodedMapIsReadBack() {
-        final byte[] encoded = TensorMap.encodeTiled(BF16, 0x7f00_0000_1000L, new long[] {100, 7, 3}, new long[] {208, 1456},
+        final byte[] encoded = TensorMap.encodeTiled(BF16, 0x7f00_0000_1000L, new long[] {100, 7, 3}, new long[] {208,
+            1456},
             new int[] {64, 4, 2}, new int[] {1, 1, 2}, 0, 3, 2, 1);
         assertEquals(TensorMap.BYTES, encoded.length);
         final TensorMap map = TensorMap.decode(encoded, 0);
@@ -54,18 +55,27 @@ class TensorMapTest {
     @Test
     void everyRuleOfTheDriverIsKept() {
         assertRefused("global address", BF16, 0x1008, new long[] {64, 8}, new long[] {128}, new int[] {64, 8}, 3);
-        assertRefused("global dimension of axis 1 is 0", BF16, 0x1000, new long[] {64, 0}, new long[] {128}, new int[] {64, 8}, 3);
-        assertRefused("global stride of axis 1 is 130", BF16, 0x1000, new long[] {64, 8}, new long[] {130}, new int[] {64, 8}, 3);
-        assertRefused("global stride of axis 1 is 1099511627776", BF16, 0x1000, new long[] {64, 8}, new long[] {1L << 40},
+        assertRefused("global dimension of axis 1 is 0", BF16, 0x1000, new long[] {64, 0}, new long[] {128},
             new int[] {64, 8}, 3);
-        assertRefused("box dimension of axis 1 is 257", BF16, 0x1000, new long[] {64, 8}, new long[] {128}, new int[] {64, 257}, 3);
-        assertRefused("innermost box dimension in bytes is 8", BF16, 0x1000, new long[] {64, 8}, new long[] {128}, new int[] {4, 8}, 0);
-        assertRefused("innermost box dimension in bytes is 256", F32, 0x1000, new long[] {64, 8}, new long[] {256}, new int[] {64, 8}, 3);
-        assertRefused("at most the swizzle's 32", BF16, 0x1000, new long[] {64, 8}, new long[] {128}, new int[] {64, 8}, 1);
-        assertRefused("number of global strides is 2", BF16, 0x1000, new long[] {64, 8}, new long[] {128, 128}, new int[] {64, 8}, 3);
+        assertRefused("global stride of axis 1 is 130", BF16, 0x1000, new long[] {64, 8}, new long[] {130},
+            new int[] {64, 8}, 3);
+        assertRefused("global stride of axis 1 is 1099511627776", BF16, 0x1000, new long[] {64, 8},
+            new long[] {1L << 40},
+            new int[] {64, 8}, 3);
+        assertRefused("box dimension of axis 1 is 257", BF16, 0x1000, new long[] {64, 8}, new long[] {128},
+            new int[] {64, 257}, 3);
+        assertRefused("innermost box dimension in bytes is 8", BF16, 0x1000, new long[] {64, 8}, new long[] {128},
+            new int[] {4, 8}, 0);
+        assertRefused("innermost box dimension in bytes is 256", F32, 0x1000, new long[] {64, 8}, new long[] {256},
+            new int[] {64, 8}, 3);
+        assertRefused("at most the swizzle's 32", BF16, 0x1000, new long[] {64, 8}, new long[] {128}, new int[] {64,
+            8}, 1);
+        assertRefused("number of global strides is 2", BF16, 0x1000, new long[] {64, 8}, new long[] {128, 128},
+            new int[] {64, 8}, 3);
         assertRefused("tensor rank is 6", BF16, 0x1000, new long[6], new long[5], new int[6], 3);
         assertRefused("swizzle mode 7", BF16, 0x1000, new long[] {64, 8}, new long[] {128}, new int[] {64, 8}, 7);
-        assertMessage("element stride of axis 0 is 9", () -> TensorMap.encodeTiled(BF16, 0x1000, new long[] {64}, new long[0],
+        assertMessage("element stride of axis 0 is 9", () -> TensorMap.encodeTiled(BF16, 0x1000, new long[] {64},
+            new long[0],
             new int[] {64}, new int[] {9}, 0, 0, 0, 0));
         assertMessage("interleave layout is 1", () -> TensorMap.encodeTiled(BF16, 0x1000, new long[] {64}, new long[0],
             new int[] {64}, new int[] {1}, 1, 0, 0, 0));
@@ -77,7 +87,8 @@ class TensorMapTest {
 
     @Test
     void boxFindsItsElements() {
-        final TensorMap map = TensorMap.decode(TensorMap.encodeTiled(F32, 0x10000, new long[] {10, 6, 4}, new long[] {48, 512},
+        final TensorMap map = TensorMap.decode(TensorMap.encodeTiled(F32, 0x10000, new long[] {10, 6, 4},
+            new long[] {48, 512},
             new int[] {4, 3, 2}, new int[] {1, 2, 1}, 0, 0, 0, 0), 0);
         final TensorBox box = new TensorBox(map, new int[] {8, -1, 3});
         assertEquals(4 * 2 * 2 * 4, map.transactionBytes(), "three rows with a stride of two are two");
@@ -93,7 +104,8 @@ class TensorMapTest {
                                       final long[] strides, final int[] box, final int swizzle) {
         final int[] ones = new int[dimensions.length];
         java.util.Arrays.fill(ones, 1);
-        assertMessage(part, () -> TensorMap.encodeTiled(type, address, dimensions, strides, box, ones, 0, swizzle, 0, 0));
+        assertMessage(part, () -> TensorMap.encodeTiled(type, address, dimensions, strides, box, ones, 0, swizzle, 0,
+            0));
     }
 
     private static void assertMessage(final String part, final org.junit.jupiter.api.function.Executable executable) {

@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The tensor maps that a cluster uses. One that a kernel wrote to global memory by itself is visible to copies only after
- * a {@code fence.proxy.tensormap} that acquires it.
+ * The tensor maps that a cluster uses. One that a kernel wrote to global memory by itself is visible to copies only
+ * after a {@code fence.proxy.tensormap} that acquires it.
  */
 final class TensorMaps {
     private final Set<Long> unacquired = new HashSet<>();
@@ -49,11 +49,13 @@ final class TensorMaps {
         final MemoryRegion region = warp.memory().region();
         final int index = warp.memory().index();
         if (index > region.size() - TensorMap.BYTES || warp.memory().sharedOwner() != null) {
-            warp.report(FindingKind.OUT_OF_BOUNDS, lane, "no tensor map lies at address 0x" + Long.toHexString(address));
+            warp.report(FindingKind.OUT_OF_BOUNDS, lane, "no tensor map lies at address 0x"
+                + Long.toHexString(address));
             return SharedPlace.trap(warp);
         }
         if (unacquired.contains(address)) {
-            warp.report(FindingKind.PROXY_FENCE_MISSING, lane, "the tensor map at address 0x" + Long.toHexString(address)
+            warp.report(FindingKind.PROXY_FENCE_MISSING, lane, "the tensor map at address 0x"
+                + Long.toHexString(address)
                 + " was written by this kernel, and no fence.proxy.tensormap has acquired it");
         }
         try {

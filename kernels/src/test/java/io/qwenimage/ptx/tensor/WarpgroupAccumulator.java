@@ -4,8 +4,8 @@ import io.qwenimage.ptx.text.PtxType;
 import java.util.Arrays;
 
 /**
- * The accumulators of one warp while products are under way: the registers themselves hold garbage until the values come
- * back to them.
+ * The accumulators of one warp while products are under way: the registers themselves hold garbage until the values
+ * come back to them.
  */
 final class WarpgroupAccumulator {
     /** A quiet NaN that tells where it comes from. */
@@ -87,7 +87,8 @@ final class WarpgroupAccumulator {
         for (int i = 0; !zero && i < shape.n() / 2; i++) {
             for (int lane = 0; lane < 32; lane++) {
                 matrix[place(lane, i)] = isHalf()
-                    ? Float.float16ToFloat((short) (values[i / 2][lane] >>> i % 2 * 16)) : Float.intBitsToFloat(values[i][lane]);
+                    ? Float.float16ToFloat((short) (values[i / 2][lane] >>> i % 2 * 16))
+                        : Float.intBitsToFloat(values[i][lane]);
             }
         }
         return matrix;

@@ -1,9 +1,9 @@
 package io.qwenimage.ptx.tensor;
 
 /**
- * Which element of a matrix each register of each thread of a warpgroup holds, for {@code wgmma.mma_async}. Threads count
- * from 0 to 127; warp w has rows 16 w to 16 w + 15. Source: PTX ISA, "Register Fragments and Shared Memory Matrix
- * Layouts" of wgmma, figures of matrix D and of matrix A in registers.
+ * Which element of a matrix each register of each thread of a warpgroup holds, for {@code wgmma.mma_async}. Threads
+ * count from 0 to 127; warp w has rows 16 w to 16 w + 15. Source: PTX ISA, "Register Fragments and Shared Memory
+ * Matrix Layouts" of wgmma, figures of matrix D and of matrix A in registers.
  */
 public final class WarpgroupFragment {
     private WarpgroupFragment() {

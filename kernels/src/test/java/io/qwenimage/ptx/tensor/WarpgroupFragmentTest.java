@@ -52,7 +52,8 @@ class WarpgroupFragmentTest {
 
     @Test
     void shapesThatDoNotExistAreRefused() {
-        assertEquals(64, WarpgroupShape.of("m64n128k16", PtxType.F32, PtxType.BF16, PtxType.BF16).accumulatorRegisters());
+        assertEquals(64, WarpgroupShape.of("m64n128k16", PtxType.F32, PtxType.BF16,
+            PtxType.BF16).accumulatorRegisters());
         assertEquals(32, WarpgroupShape.of("m64n128k16", PtxType.F16, PtxType.F16, PtxType.F16).accumulatorRegisters());
         assertRefused("m64n12k16", PtxType.F32, PtxType.BF16, PtxType.BF16);
         assertRefused("m64n264k16", PtxType.F32, PtxType.BF16, PtxType.BF16);
@@ -72,7 +73,8 @@ class WarpgroupFragmentTest {
         assertEquals(Float.NaN, TensorFloat.value(PtxType.E4M3, 0xff));
         assertEquals(57344f, TensorFloat.value(PtxType.E5M2, 0x7b));
         assertEquals(Float.POSITIVE_INFINITY, TensorFloat.value(PtxType.E5M2, 0x7c));
-        assertEquals(1f, TensorFloat.value(PtxType.TF32, 0x3f80_1fff), "bits below the tenth of the mantissa do not count");
+        assertEquals(1f, TensorFloat.value(PtxType.TF32, 0x3f80_1fff),
+            "bits below the tenth of the mantissa do not count");
         assertEquals(-2f, TensorFloat.value(PtxType.BF16, 0xc000));
         assertEquals(-1f, TensorFloat.value(PtxType.S8, 0xff));
         assertEquals(255f, TensorFloat.value(PtxType.U8, 0xff));
@@ -83,7 +85,8 @@ class WarpgroupFragmentTest {
         assertEquals(column, WarpgroupFragment.accumulatorColumn(thread, index));
     }
 
-    private static void assertRefused(final String shape, final PtxType accumulator, final PtxType left, final PtxType right) {
+    private static void assertRefused(final String shape, final PtxType accumulator, final PtxType left,
+        final PtxType right) {
         assertThrows(IllegalArgumentException.class, () -> WarpgroupShape.of(shape, accumulator, left, right));
     }
 

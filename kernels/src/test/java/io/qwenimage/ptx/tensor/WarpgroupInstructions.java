@@ -39,12 +39,14 @@ final class WarpgroupInstructions {
         source.countMultiplyAdds(shape.n() * shape.depth() / 2);
         final List<PtxOperand> accumulators = InstructionSource.elements(source.operand(0));
         if (accumulators.size() != shape.accumulatorRegisters()) {
-            throw source.unsupported(accumulators.size() + " accumulators where " + shape.accumulatorRegisters() + " are expected");
+            throw source.unsupported(accumulators.size() + " accumulators where " + shape.accumulatorRegisters()
+                + " are expected");
         }
         final int[] registers = accumulators.stream().mapToInt(each -> source.destination(each, PtxType.B32)).toArray();
         final boolean fromRegisters = source.operand(1) instanceof PtxOperand.Vector;
         final int[] left = fromRegisters
-            ? InstructionSource.elements(source.operand(1)).stream().mapToInt(each -> source.intSource(each, PtxType.B32)).toArray()
+            ? InstructionSource.elements(source.operand(1)).stream().mapToInt(each -> source.intSource(each,
+                PtxType.B32)).toArray()
             : new int[] {source.longSource(source.operand(1), PtxType.B64)};
         if (fromRegisters && left.length != 4) {
             throw source.unsupported(left.length + " registers of matrix A where 4 are expected");
@@ -66,9 +68,11 @@ final class WarpgroupInstructions {
             final long[] descriptors = {fromRegisters ? 0 : uniform(warp, left[0], "A"), uniform(warp, right, "B")};
             final WarpgroupOperand a = fromRegisters ? null
                 : WarpgroupOperand.find(warp, descriptors[0], shape.left(), WarpgroupShape.M, leftTransposed);
-            final WarpgroupOperand b = WarpgroupOperand.find(warp, descriptors[1], shape.right(), shape.n(), rightTransposed);
+            final WarpgroupOperand b = WarpgroupOperand.find(warp, descriptors[1], shape.right(), shape.n(),
+                rightTransposed);
             if (b != null && (fromRegisters || a != null)) {
-                WarpgroupUnit.of(warp).issue(multiply, a, fromRegisters ? slots(warp, left) : null, b, slots(warp, registers),
+                WarpgroupUnit.of(warp).issue(multiply, a, fromRegisters ? slots(warp, left) : null, b, slots(warp,
+                    registers),
                     scale.isSet(warp), descriptors);
             }
         };
@@ -105,7 +109,8 @@ final class WarpgroupInstructions {
         final long[] values = warp.longs(slot);
         for (int lane = 1; lane < Warp.LANES; lane++) {
             if (values[lane] != values[0]) {
-                warp.report(FindingKind.INVALID_OPERAND, lane, "the descriptor of matrix " + matrix + " is not the same in all lanes");
+                warp.report(FindingKind.INVALID_OPERAND, lane, "the descriptor of matrix " + matrix
+                    + " is not the same in all lanes");
                 break;
             }
         }

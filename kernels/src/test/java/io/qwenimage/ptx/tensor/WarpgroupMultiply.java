@@ -14,10 +14,12 @@ import io.qwenimage.ptx.text.PtxType;
 record WarpgroupMultiply(WarpgroupShape shape, boolean negatedLeft, boolean negatedRight, boolean saturates) {
 
     /** Adds one warp's part of the product to its accumulator. */
-    void execute(final Warp warp, final WarpgroupOperand left, final int[][] leftRegisters, final WarpgroupOperand right,
+    void execute(final Warp warp, final WarpgroupOperand left, final int[][] leftRegisters,
+        final WarpgroupOperand right,
                  final WarpgroupAccumulator accumulator, final boolean accumulates) {
         final int firstRow = warp.index() % 4 * WarpgroupProduct.ROWS;
-        final float[] a = left != null ? left.byRow(firstRow, WarpgroupProduct.ROWS, negatedLeft) : fragment(leftRegisters);
+        final float[] a = left != null ? left.byRow(firstRow, WarpgroupProduct.ROWS, negatedLeft)
+            : fragment(leftRegisters);
         final float[] b = right.byDepth(negatedRight);
         if (shape.isInteger()) {
             final int[] d = accumulator.integers(!accumulates);

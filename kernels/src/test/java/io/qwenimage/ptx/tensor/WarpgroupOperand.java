@@ -21,7 +21,8 @@ final class WarpgroupOperand {
     /** Offsets of the 16-byte pieces it consists of, sorted. */
     private final int[] pieces;
 
-    private WarpgroupOperand(final Block block, final PtxType type, final int rows, final int depth, final int[] offsets) {
+    private WarpgroupOperand(final Block block, final PtxType type, final int rows, final int depth,
+        final int[] offsets) {
         this.block = block;
         this.type = type;
         this.rows = rows;
@@ -60,8 +61,10 @@ final class WarpgroupOperand {
         }
         final int size = warp.block().shared().size();
         if (lowest < 0 || highest + bytes > size) {
-            warp.report(FindingKind.OUT_OF_BOUNDS, 0, "matrix descriptor 0x" + Long.toHexString(descriptor) + " (" + matrix
-                + ") reaches from byte " + lowest + " to " + (highest + bytes - 1) + " of shared memory, which has " + size
+            warp.report(FindingKind.OUT_OF_BOUNDS, 0, "matrix descriptor 0x" + Long.toHexString(descriptor) + " ("
+                + matrix
+                + ") reaches from byte " + lowest + " to " + (highest + bytes - 1) + " of shared memory, which has "
+                    + size
                 + " bytes");
             return null;
         }

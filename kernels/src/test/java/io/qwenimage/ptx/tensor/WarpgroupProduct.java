@@ -1,9 +1,9 @@
 package io.qwenimage.ptx.tensor;
 
 /**
- * The arithmetic of one warp's part of a {@code wgmma}: D [16, n] = D + A [16, k] B [k, n]. Products of floats are exact
- * and their sum is rounded to float once for each instruction, which is at least as exact as a device; whole numbers wrap
- * or saturate.
+ * The arithmetic of one warp's part of a {@code wgmma}: D [16, n] = D + A [16, k] B [k, n]. Products of floats are
+ * exact and their sum is rounded to float once for each instruction, which is at least as exact as a device; whole
+ * numbers wrap or saturate.
  */
 final class WarpgroupProduct {
     /** Rows of A and D that a warp has. */

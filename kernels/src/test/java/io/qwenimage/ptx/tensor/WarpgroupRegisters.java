@@ -6,9 +6,10 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * What the rules of {@code wgmma} say of a warp's registers: those of matrix D must not be touched, those of matrix A not
- * be written, until the product has been waited for; and what was touched needs a {@code wgmma.fence} before the next
- * product uses it. Registers have the numbers that the function's decoding gave to those that any of its products names.
+ * What the rules of {@code wgmma} say of a warp's registers: those of matrix D must not be touched, those of matrix A
+ * not be written, until the product has been waited for; and what was touched needs a {@code wgmma.fence} before the
+ * next product uses it. Registers have the numbers that the function's decoding gave to those that any of its products
+ * names.
  */
 public final class WarpgroupRegisters {
     private final List<String> names;
@@ -36,7 +37,8 @@ public final class WarpgroupRegisters {
      *
      * @param reads numbers of the registers it reads
      * @param writes numbers of the registers it writes
-     * @param copies whether it only moves values: compilers move accumulators that are under way, and assemblers wait then
+     * @param copies whether it only moves values: compilers move accumulators that are under way, and assemblers wait
+     *     then
      */
     public void access(final Warp warp, final int[] reads, final int[] writes, final boolean copies) {
         for (final int number : reads) {
@@ -65,7 +67,8 @@ public final class WarpgroupRegisters {
     void requireWritten(final Warp warp, final int[] accumulators) {
         for (final int number : accumulators) {
             if (!written[number]) {
-                warp.report(FindingKind.UNINITIALISED_REGISTER, 0, "accumulator " + names.get(number) + " has no value");
+                warp.report(FindingKind.UNINITIALISED_REGISTER, 0, "accumulator " + names.get(number)
+                    + " has no value");
                 return;
             }
         }

@@ -25,7 +25,8 @@ public record WarpgroupShape(int n, int depth, PtxType accumulator, PtxType left
      * @param shape such as {@code m64n128k16}
      * @throws IllegalArgumentException when the combination does not exist
      */
-    public static WarpgroupShape of(final String shape, final PtxType accumulator, final PtxType left, final PtxType right) {
+    public static WarpgroupShape of(final String shape, final PtxType accumulator, final PtxType left,
+        final PtxType right) {
         if (shape == null || !shape.matches("m64n\\d+k\\d+")) {
             throw new IllegalArgumentException("wgmma shape " + shape + " is not of the form m64nNkK");
         }
@@ -33,7 +34,8 @@ public record WarpgroupShape(int n, int depth, PtxType accumulator, PtxType left
         final int depth = Integer.parseInt(shape.substring(shape.indexOf('k') + 1));
         final WarpgroupShape made = new WarpgroupShape(n, depth, accumulator, left, right);
         if (!made.typesExist() || !made.sizeExists()) {
-            throw new IllegalArgumentException("wgmma has no " + shape + " of " + left + " and " + right + " into " + accumulator);
+            throw new IllegalArgumentException("wgmma has no " + shape + " of " + left + " and " + right + " into "
+                + accumulator);
         }
         return made;
     }

@@ -11,8 +11,8 @@ import java.util.Deque;
 import java.util.List;
 
 /**
- * The products that one warp of a warpgroup has under way. A product happens when it is waited for, and reads its operands
- * only then; the four warps of a warpgroup have to issue the same ones.
+ * The products that one warp of a warpgroup has under way. A product happens when it is waited for, and reads its
+ * operands only then; the four warps of a warpgroup have to issue the same ones.
  */
 final class WarpgroupUnit {
     private static final int WARPS = 4;
@@ -46,7 +46,8 @@ final class WarpgroupUnit {
 
     /** Starts a product. */
     void issue(final WarpgroupMultiply multiply, final WarpgroupOperand left, final int[][] leftRegisters,
-               final WarpgroupOperand right, final int[][] accumulators, final boolean accumulates, final long[] descriptors) {
+               final WarpgroupOperand right, final int[][] accumulators, final boolean accumulates,
+                   final long[] descriptors) {
         journal.compare(warp, issued++, warp.instruction(), descriptors);
         if (left != null) {
             left.begin(warp);
@@ -58,7 +59,8 @@ final class WarpgroupUnit {
         final WarpgroupAccumulator accumulator = accumulator(multiply.shape(), accumulators);
         accumulator.acquire();
         registers.begin(accumulatorNumbers, leftNumbers);
-        open.add(new Pending(multiply, left, leftRegisters, right, accumulator, accumulates, accumulatorNumbers, leftNumbers));
+        open.add(new Pending(multiply, left, leftRegisters, right, accumulator, accumulates, accumulatorNumbers,
+            leftNumbers));
     }
 
     void commit() {
@@ -86,7 +88,8 @@ final class WarpgroupUnit {
     }
 
     private void finish(final Pending pending) {
-        pending.multiply().execute(warp, pending.left(), pending.leftRegisters(), pending.right(), pending.accumulator(),
+        pending.multiply().execute(warp, pending.left(), pending.leftRegisters(), pending.right(),
+            pending.accumulator(),
             pending.accumulates());
         if (pending.left() != null) {
             pending.left().end(warp);
@@ -104,7 +107,8 @@ final class WarpgroupUnit {
                 return each;
             }
             if (each.overlaps(registers)) {
-                warp.report(FindingKind.WGMMA_IN_FLIGHT, 0, "accumulates into registers in which a wgmma of another shape is "
+                warp.report(FindingKind.WGMMA_IN_FLIGHT, 0,
+                    "accumulates into registers in which a wgmma of another shape is "
                     + "still under way");
                 finishAll();
                 break;
@@ -115,7 +119,8 @@ final class WarpgroupUnit {
         return made;
     }
 
-    private record Pending(WarpgroupMultiply multiply, WarpgroupOperand left, int[][] leftRegisters, WarpgroupOperand right,
+    private record Pending(WarpgroupMultiply multiply, WarpgroupOperand left, int[][] leftRegisters,
+        WarpgroupOperand right,
                            WarpgroupAccumulator accumulator, boolean accumulates, int[] accumulatorNumbers,
                            int[] leftNumbers) {
     }
@@ -144,10 +149,12 @@ final class WarpgroupUnit {
             }
             final Entry entry = entries.stream().skip(number - first).findFirst().orElseThrow();
             if (entry.at != at) {
-                warp.report(FindingKind.DIVERGED, 0, "the warps of its warpgroup do not execute the same wgmma: another executed line "
+                warp.report(FindingKind.DIVERGED, 0,
+                    "the warps of its warpgroup do not execute the same wgmma: another executed line "
                     + entry.at.line);
             } else if (!Arrays.equals(entry.descriptors, descriptors)) {
-                warp.report(FindingKind.INVALID_OPERAND, 0, "the warps of its warpgroup have different matrix descriptors");
+                warp.report(FindingKind.INVALID_OPERAND, 0,
+                    "the warps of its warpgroup have different matrix descriptors");
             }
             if (++entry.followers == WARPS - 1) {
                 entries.removeFirst();
