@@ -69,7 +69,8 @@ final class KernelDeviceExtension implements BeforeEachCallback, ParameterResolv
 
     @Override
     public Object resolveParameter(final ParameterContext parameter, final ExtensionContext context) {
-        return context.getStore(NAMESPACE).computeIfAbsent(KernelDevice.class, key -> open(context), KernelDevice.class);
+        return context.getStore(NAMESPACE).computeIfAbsent(KernelDevice.class, key -> open(context),
+                KernelDevice.class);
     }
 
     private static KernelDevice open(final ExtensionContext context) {

@@ -90,7 +90,8 @@ public final class KernelBenchmark {
             out.printf("%-34s %-58s WRONG: %s%n", each.kernel(), each.shape(), e);
             return false;
         } catch (final OutOfMemoryError e) {
-            out.printf("%-34s %-58s not possible: the host has too little memory (%s)%n", each.kernel(), each.shape(), e);
+            out.printf("%-34s %-58s not possible: the host has too little memory (%s)%n", each.kernel(), each.shape(),
+                    e);
             return true;
         }
     }
