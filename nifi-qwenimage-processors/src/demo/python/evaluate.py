@@ -71,37 +71,60 @@ def draw(folder: Path, tasks: dict, output: Path) -> None:
             picture.save(output / prompt["file"])
 
 
-@torch.no_grad()
-def answer(folder: Path, tasks: dict, root: Path, output: Path) -> None:
-    """Greedy, one after the other."""
-    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder / "text_encoder", torch_dtype=torch.float32).eval()
-    processor = Qwen2VLImageProcessor.from_pretrained(folder / "processor")
-    tokens = sentences.tokenizer()
-    writer = sentences.Writer()
-    image = tokens.token_to_id("<|image_pad|>")
+class Reference:
+    """The text encoder as transformers runs it: greedy answers."""
 
-    def ask(picture: Image.Image, question: str) -> str:
-        shown = processor(picture, return_tensors="pt")
-        ids = torch.tensor([writer.dialogue(tokens.encode(question).ids, [])[0][:-1]])
-        made = model.generate(
-            input_ids=ids, attention_mask=torch.ones_like(ids), mm_token_type_ids=(ids == image).int(), **shown,
-            max_new_tokens=128, do_sample=False, eos_token_id=writer.end[0], pad_token_id=writer.end[0],
+    def __init__(self, folder: Path) -> None:
+        path = folder / "text_encoder"
+        self.model = Qwen2_5_VLForConditionalGeneration.from_pretrained(path, torch_dtype=torch.float32).eval()
+        self.processor = Qwen2VLImageProcessor.from_pretrained(folder / "processor")
+        self.writer = sentences.Writer()
+
+    def ask(self, pictures: list[Image.Image], questions: list[str]) -> list[str]:
+        """Questions of the same length go together, so that none is padded."""
+        tokens = self.writer.tokens
+        rows = [self.writer.dialogue(tokens.encode(question).ids, [])[0][:-1] for question in questions]
+        answers = [""] * len(rows)
+        for length in sorted({len(row) for row in rows}):
+            alike = [index for index, row in enumerate(rows) if len(row) == length]
+            for start in range(0, len(alike), 40):
+                part = alike[start : start + 40]
+                made = self.generate([pictures[index] for index in part], [rows[index] for index in part])
+                for index, ids in zip(part, made):
+                    answers[index] = tokens.decode(ids)
+        return answers
+
+    @torch.no_grad()
+    def generate(self, pictures: list[Image.Image], rows: list[list[int]]) -> list[list[int]]:
+        ids = torch.tensor(rows)
+        image = self.writer.tokens.token_to_id("<|image_pad|>")
+        end = self.writer.end[0]
+        made = self.model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), mm_token_type_ids=(ids == image).int(),
+            **self.processor(pictures, return_tensors="pt"), max_new_tokens=128, do_sample=False, eos_token_id=end,
+            pad_token_id=end,
         )  # fmt: skip
-        return tokens.decode(made[0, ids.shape[1] :].tolist())
+        return made[:, ids.shape[1] :].tolist()
 
-    answers = []
-    for question in tasks["questions"]:
-        picture = Image.open(root / question["file"])
-        found = ask(picture, chat.FIND_ONE.format(question["phrase"]))
-        try:
-            read = json.loads(re.sub(r"^```json\n|\n```$", "", found))
-            scale = world.SIZE / chat.SIDE
-            boxes = [{"label": each["label"], "box": [round(v * scale) for v in each["bbox_2d"]]} for each in read]
-        except (ValueError, KeyError, TypeError):
-            boxes = []
-        answers.append({"caption": ask(picture, chat.CAPTION), "boxes": boxes})
+
+def answer(folder: Path, tasks: dict, root: Path, output: Path) -> None:
+    reference = Reference(folder)
+    pictures = [Image.open(root / question["file"]) for question in tasks["questions"]]
+    captions = reference.ask(pictures, [chat.CAPTION] * len(pictures))
+    found = reference.ask(pictures, [chat.FIND_ONE.format(question["phrase"]) for question in tasks["questions"]])
     output.mkdir(exist_ok=True)
+    answers = [{"caption": caption, "boxes": read_boxes(text)} for caption, text in zip(captions, found)]
     (output / "answers.json").write_text(json.dumps(answers, indent=1))
+
+
+def read_boxes(answered: str) -> list[dict]:
+    """Boxes in pixels of the picture; none if the answer is no list of boxes."""
+    try:
+        read = json.loads(re.sub(r"^```json\n|\n```$", "", answered))
+        scale = world.SIZE / chat.SIDE
+        return [{"label": each["label"], "box": [round(v * scale) for v in each["bbox_2d"]]} for each in read]
+    except (ValueError, KeyError, TypeError):
+        return []
 
 
 def caption_right(caption: str, scenes: world.Scenes, row: int) -> bool:
