@@ -27,7 +27,7 @@ public final class Demonstration {
     /** The picture that is captioned and looked through, and what is looked for. */
     private static final String SHOWN = "two-shapes";
     private static final String PHRASES = "green triangle, blue square";
-    private static final String HTTP_PROMPT = "a blue star above a yellow square";
+    private static final String HTTP_PROMPT = "a large blue star";
     private static final Map<String, String> FILE_PROMPTS = filePrompts();
 
     private final PrintStream out;
@@ -190,11 +190,11 @@ public final class Demonstration {
     private static Map<String, String> filePrompts() {
         final Map<String, String> prompts = new LinkedHashMap<>();
         prompts.put("red-circle", "a red circle");
-        prompts.put(SHOWN, "a green triangle to the left of a blue square");
+        prompts.put(SHOWN, "a large green triangle above a large blue square");
         prompts.put("yellow-star", "a large yellow star on a black background");
         prompts.put("purple-square", "a small purple square in the top left corner");
-        prompts.put("orange-over-white", "an orange circle above a white star on a blue background");
-        prompts.put("graded", "Draw a black triangle on a pink gradient.");
+        prompts.put("orange-and-black", "a large orange circle to the left of a large black square on a blue background");
+        prompts.put("graded", "Draw a large black triangle on a pink gradient.");
         prompts.put("two-circles", "two green circles");
         return Collections.unmodifiableMap(prompts);
     }
