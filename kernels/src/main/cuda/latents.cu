@@ -23,24 +23,38 @@
 constexpr int THREADS = 256;
 constexpr int STEP_THREADS = 128;
 
+// The lane's part of a token: its first access stays in registers between the two passes, others are read again.
 template <int N, typename T>
 __device__ __forceinline__ void guide(const float* latents, const T* conditional, const T* unconditional, float* out,
         const int64_t row, const int width, const int member, const int lanes, const bool works, const float scale,
         const float dt) {
+    const int own = member * N;
     float factor = dt;
+    float first[N] = {};
+    if (own < width) {
+        load(conditional + row + own, first);
+    }
     if (unconditional != nullptr) {
         float wanted = 0;
         float actual = 0;
-        for (int i = member * N; i < width; i += lanes * N) {
+        for (int i = own; i < width; i += lanes * N) {
             float c[N];
             float u[N];
-            load(conditional + row + i, c);
+            if (i == own) {
+#pragma unroll
+                for (int j = 0; j < N; j++) {
+                    c[j] = first[j];
+                }
+            } else {
+                load(conditional + row + i, c);
+            }
             load(unconditional + row + i, u);
 #pragma unroll
             for (int j = 0; j < N; j++) {
                 const float guided = fmaf(scale, c[j] - u[j], u[j]);
                 wanted = fmaf(c[j], c[j], wanted);
                 actual = fmaf(guided, guided, actual);
+                first[j] = i == own ? guided : first[j];
             }
         }
         for (int distance = lanes / 2; distance > 0; distance /= 2) {
@@ -52,17 +66,24 @@ __device__ __forceinline__ void guide(const float* latents, const T* conditional
     if (!works) {
         return;
     }
-    for (int i = member * N; i < width; i += lanes * N) {
+    for (int i = own; i < width; i += lanes * N) {
         float c[N];
         float x[N];
-        load(conditional + row + i, c);
         load(latents + row + i, x);
-        if (unconditional != nullptr) {
-            float u[N];
-            load(unconditional + row + i, u);
+        if (i == own) {
 #pragma unroll
             for (int j = 0; j < N; j++) {
-                c[j] = fmaf(scale, c[j] - u[j], u[j]);
+                c[j] = first[j];
+            }
+        } else {
+            load(conditional + row + i, c);
+            if (unconditional != nullptr) {
+                float u[N];
+                load(unconditional + row + i, u);
+#pragma unroll
+                for (int j = 0; j < N; j++) {
+                    c[j] = fmaf(scale, c[j] - u[j], u[j]);
+                }
             }
         }
 #pragma unroll
