@@ -23,6 +23,11 @@ class MutationTest {
     private static final Path SOURCES = Path.of("src/main/cuda");
     private static final String ARCHITECTURE = "sm_80";
 
+    /** Loaded once, and only where it is. */
+    private static final class Compiler {
+        private static final KernelCompiler SHARED = new KernelCompiler(Path.of(System.getProperty("kernels.cache")));
+    }
+
     @BeforeAll
     static void requireCompiler() {
         assumeTrue(System.getProperty("kernels.cache") != null && KernelCompiler.isAvailable(),
@@ -48,8 +53,7 @@ class MutationTest {
 
     /** What a check says of a module, or null if it says nothing. */
     private static String fault(final Mutation mutation, final BinaryOperator<String> change) throws IOException {
-        final KernelCompiler compiler = new KernelCompiler(Path.of(System.getProperty("kernels.cache")));
-        final String ptx = compiler.ptx(SOURCES.resolve(mutation.module() + ".cu"), List.of(SOURCES),
+        final String ptx = Compiler.SHARED.ptx(SOURCES.resolve(mutation.module() + ".cu"), List.of(SOURCES),
                 (name, content) -> Mutations.onlyBf16(change.apply(name, content)), ARCHITECTURE);
         // Text in the place of the machine code, as a driver takes it: with a zero at its end.
         final Map<String, byte[]> images = Map.of(mutation.module() + "." + ARCHITECTURE + ".cubin",

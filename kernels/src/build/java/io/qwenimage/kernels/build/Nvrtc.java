@@ -9,6 +9,7 @@ import com.sun.jna.ptr.PointerByReference;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.lang.ref.Reference;
 import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -17,8 +18,6 @@ import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 
 /**
  * NVIDIA's runtime compiler, reached by JNA. It needs no GPU, no driver and no toolkit: the libraries come from the
@@ -28,12 +27,12 @@ import java.util.concurrent.CompletionException;
 public final class Nvrtc {
     private static final List<String> LIBRARIES = List.of("libnvrtc-builtins.so.13.1", "libnvrtc.so.13");
 
-    private static final long STACK_BYTES = 128L << 20;
-
     private final NativeLibrary library;
+    private final NativeLibrary builtins;
 
-    private Nvrtc(final NativeLibrary library) {
+    private Nvrtc(final NativeLibrary library, final NativeLibrary builtins) {
         this.library = library;
+        this.builtins = builtins;
     }
 
     /**
@@ -79,9 +78,10 @@ public final class Nvrtc {
         for (final String name : LIBRARIES) {
             unpack(location(name), target.resolve(name));
         }
-        // The compiler opens its built-in functions by their bare name: found only if they are loaded already.
-        NativeLibrary.getInstance(target.resolve(LIBRARIES.getFirst()).toString());
-        return new Nvrtc(NativeLibrary.getInstance(target.resolve(LIBRARIES.getLast()).toString()));
+        // The compiler opens its built-in functions by their bare name: found only while they are loaded, which JNA
+        // sees to as long as somebody holds them.
+        final NativeLibrary builtins = NativeLibrary.getInstance(target.resolve(LIBRARIES.getFirst()).toString());
+        return new Nvrtc(NativeLibrary.getInstance(target.resolve(LIBRARIES.getLast()).toString()), builtins);
     }
 
     /**
@@ -92,24 +92,6 @@ public final class Nvrtc {
      * @throws CompilationException if it does not compile
      */
     public synchronized Program compile(final String name, final String source, final Map<String, String> headers,
-            final List<String> options) {
-        final CompletableFuture<Program> program = new CompletableFuture<>();
-        // The compiler recurses deeper than the stack of an ordinary Java thread allows.
-        new Thread(null, () -> {
-            try {
-                program.complete(compileHere(name, source, headers, options));
-            } catch (final RuntimeException e) {
-                program.completeExceptionally(e);
-            }
-        }, "nvrtc", STACK_BYTES).start();
-        try {
-            return program.join();
-        } catch (final CompletionException e) {
-            throw e.getCause() instanceof RuntimeException cause ? cause : e;
-        }
-    }
-
-    private Program compileHere(final String name, final String source, final Map<String, String> headers,
             final List<String> options) {
         final PointerByReference program = new PointerByReference();
         check("nvrtcCreateProgram", program, source, name, headers.size(),
@@ -126,6 +108,7 @@ public final class Nvrtc {
             return new Program(bytes("CUBIN", program.getValue()), ptx, log);
         } finally {
             check("nvrtcDestroyProgram", program);
+            Reference.reachabilityFence(builtins);
         }
     }
 

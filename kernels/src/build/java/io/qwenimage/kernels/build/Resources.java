@@ -28,7 +28,8 @@ record Resources(int registers, int staticSharedBytes, int localBytes, int spill
     private static final Pattern SHARED = Pattern.compile("(\\d+) bytes smem");
     private static final Pattern DECLARED = Pattern
             .compile("\\.entry\\s+(\\w+)\\s*\\([^)]*\\)([^{]*)\\{");
-    private static final Pattern THREADS = Pattern.compile("\\.(?:max|req)ntid\\s+(\\d+)(?:,\\s*(\\d+))?(?:,\\s*(\\d+))?");
+    private static final Pattern THREADS = Pattern
+            .compile("\\.(?:max|req)ntid\\s+(\\d+)(?:,\\s*(\\d+))?(?:,\\s*(\\d+))?");
 
     /**
      * Reads the assembler's report ({@code --ptxas-options=-v}).

@@ -135,8 +135,8 @@ public final class CountedKernels {
         final int pixels = 1024 * 1024 / 4;
         return List.of(
                 new CountedKernel("latents", "guidance_step_bf16", "[4096, 64], a step with guidance",
-                        new int[] {512, 1}, 128, arguments(buffer(1 << 20), buffer(1 << 19), buffer(1 << 19), buffer(1 << 20), i32(4096),
-                        i32(64), i32(16), f32(4), f32(-0.02f)), 8 * 64 * 12, USUAL),
+                        new int[] {512, 1}, 128, arguments(buffer(1 << 20), buffer(1 << 19), buffer(1 << 19),
+                        buffer(1 << 20), i32(4096), i32(64), i32(16), f32(4), f32(-0.02f)), 8 * 64 * 12, USUAL),
                 new CountedKernel("latents", "unpack_latents_bf16", "[4096, 64] to [128, 128, 16]", new int[] {256, 1},
                         256, arguments(buffer(1 << 20), buffer(64), buffer(64), buffer(1 << 19), i32(16), i32(128),
                         i32(128)), 256 * (16 + 8), 1.5),
