@@ -2,6 +2,7 @@ package io.qwenimage.realnifi;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -108,7 +109,12 @@ final class PictureFlow implements AutoCloseable {
     }
 
     @Override
-    public void close() throws IOException, InterruptedException {
-        flow.remove();
+    public void close() throws IOException {
+        try {
+            flow.remove();
+        } catch (final InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("interrupted while a flow was removed");
+        }
     }
 }
