@@ -23,6 +23,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
@@ -65,8 +66,8 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--max-sequence-length", paramLabel = "N",
             description = "tokens of a prompt that are kept; default ${DEFAULT-VALUE}")
     private int maxSequenceLength = TextRequest.MAXIMUM_TOKENS;
-    @Option(names = "--device", paramLabel = "cpu|cuda", defaultValue = "cpu", description = "default ${DEFAULT-VALUE}")
-    private String device;
+    @Mixin
+    private DeviceOptions device = new DeviceOptions();
     @Option(names = "--output", required = true, paramLabel = "F",
             description = "the picture; .png, .jpg or .webp decides the format")
     private Path output;

@@ -2,7 +2,6 @@ package io.qwenimage.cli;
 
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
-import io.qwenimage.backend.cpu.CpuBackend;
 import io.qwenimage.backend.cpu.CpuOptions;
 import io.qwenimage.generation.SamplingSettings;
 import io.qwenimage.image.ImageSize;
@@ -30,10 +29,9 @@ import java.util.List;
 /** The engine itself. */
 final class StandardEngineFactory implements EngineFactory {
     @Override
-    public QwenImagePipeline open(final Path model, final String device) {
-        checkDevice(device);
+    public QwenImagePipeline open(final Path model, final DeviceOptions device) {
         final Path folder = folder(model);
-        final Backend backend = CpuBackend.open(CpuOptions.defaults());
+        final Backend backend = device.open();
         try {
             return new OwningPipeline(StandardQwenImagePipeline.open(folder, backend), backend);
         } catch (RuntimeException e) {
@@ -48,24 +46,14 @@ final class StandardEngineFactory implements EngineFactory {
     }
 
     @Override
-    public VisionLanguagePipeline openVisionLanguage(final Path model, final String device) {
-        checkDevice(device);
+    public VisionLanguagePipeline openVisionLanguage(final Path model, final DeviceOptions device) {
         final Path folder = folder(model);
-        final Backend backend = CpuBackend.open(CpuOptions.defaults());
+        final Backend backend = device.open();
         try {
             return new OwningVisionLanguagePipeline(StandardVisionLanguagePipeline.open(folder, backend), backend);
         } catch (RuntimeException e) {
             backend.close();
             throw e;
-        }
-    }
-
-    private static void checkDevice(final String device) {
-        if (device.equals("cuda")) {
-            throw new CommandException("--device is cuda, but CUDA is not part of this build; use --device cpu");
-        }
-        if (!device.equals("cpu")) {
-            throw new CommandException("--device is " + device + "; accepted is cpu");
         }
     }
 

@@ -18,6 +18,7 @@ import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Stream;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
@@ -51,8 +52,8 @@ final class VisionOptions {
     private Double repetitionPenalty;
     @Option(names = "--seed", paramLabel = "S", description = "of the draws; drawn and told if absent")
     private Long seed;
-    @Option(names = "--device", paramLabel = "cpu|cuda", defaultValue = "cpu", description = "default ${DEFAULT-VALUE}")
-    private String device;
+    @Mixin
+    private DeviceOptions device = new DeviceOptions();
     @Option(names = "--json", paramLabel = "F", description = "write tokens, text and what was made of it")
     private Path json;
     @Option(names = "--dump", paramLabel = "F.safetensors",

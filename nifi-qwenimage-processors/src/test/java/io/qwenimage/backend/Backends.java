@@ -3,6 +3,7 @@ package io.qwenimage.backend;
 import io.qwenimage.backend.cpu.CpuBackend;
 import io.qwenimage.backend.cpu.CpuOptions;
 import io.qwenimage.backend.cpu.CpuOptions.Arithmetic;
+import io.qwenimage.tensor.DType;
 import java.util.List;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -35,6 +36,12 @@ public final class Backends {
 
     /** Those that are shipped, which also keep books of memory and refuse what does not fit. */
     public static List<Named> shipped() {
+        final Named cuda = new Named("cuda, single precision", () -> CudaBackends.open(DType.F32));
+        return CudaBackends.isReal() ? List.of(cuda) : Stream.concat(cpu().stream(), Stream.of(cuda)).toList();
+    }
+
+    /** Those on the CPU, for tests that would take minutes on the machine that stands in for a GPU. */
+    public static List<Named> cpu() {
         return List.of(new Named("cpu, single precision", () -> cpu(Arithmetic.SINGLE)),
                 new Named("cpu, split products", () -> {
                     final CpuBackend automatic = cpu(Arithmetic.AUTOMATIC);

@@ -25,7 +25,7 @@ class BadInputTest {
     @ParameterizedTest
     @CsvSource({"--width,0", "--width,-16", "--height,100000", "--height,2147483647", "--steps,0", "--steps,-1",
         "--steps,1000000000", "--true-cfg-scale,NaN", "--true-cfg-scale,-Infinity", "--max-sequence-length,0",
-        "--device,cuda", "--device,abacus", "--model,/does/not/exist"})
+        "--device,abacus", "--model,/does/not/exist"})
     void oneLineNamesTheThingAndTheValue(final String option, final String value) throws IOException {
         final CommandRun run = generate("a kite", option, value);
 

@@ -47,7 +47,7 @@ public final class DemoAnswers {
         final Path output = Files.createDirectories(Path.of(arguments[2]));
         final JsonNode asked = JSON.readTree(tasks.resolve("tasks.json").toFile());
         final EngineFactory engines = new StandardEngineFactory();
-        try (QwenImagePipeline pipeline = engines.open(model, "cpu")) {
+        try (QwenImagePipeline pipeline = engines.open(model, new DeviceOptions())) {
             for (final JsonNode prompt : asked.path("prompts")) {
                 final RgbImage picture = picture(pipeline, prompt.path("text").asText(), prompt.path("seed").asLong());
                 try (OutputStream file = Files.newOutputStream(output.resolve(prompt.path("file").asText()))) {
@@ -56,7 +56,7 @@ public final class DemoAnswers {
             }
         }
         final ArrayNode answers = JSON.createArrayNode();
-        try (VisionLanguagePipeline pipeline = engines.openVisionLanguage(model, "cpu")) {
+        try (VisionLanguagePipeline pipeline = engines.openVisionLanguage(model, new DeviceOptions())) {
             for (final JsonNode question : asked.path("questions")) {
                 final RgbImage picture = ImageFiles.read("picture", tasks.resolve(question.path("file").asText()));
                 answers.addObject().put("caption", caption(pipeline, picture))

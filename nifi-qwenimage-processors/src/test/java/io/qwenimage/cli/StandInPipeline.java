@@ -36,18 +36,18 @@ final class StandInPipeline implements QwenImagePipeline, EngineFactory {
     int closed;
 
     @Override
-    public QwenImagePipeline open(final Path folder, final String name) {
+    public QwenImagePipeline open(final Path folder, final DeviceOptions options) {
         opened++;
         model = folder;
-        device = name;
+        device = options.device();
         return this;
     }
 
     @Override
-    public VisionLanguagePipeline openVisionLanguage(final Path folder, final String name) {
+    public VisionLanguagePipeline openVisionLanguage(final Path folder, final DeviceOptions options) {
         opened++;
         model = folder;
-        device = name;
+        device = options.device();
         return scripted;
     }
 

@@ -10,6 +10,10 @@ import java.util.stream.Collectors;
 /**
  * The arguments of one launch in the order of the kernel's parameters, packed as the driver takes them: each at a
  * multiple of its own size.
+ *
+ * <p>Where there is a tensor map, the driver is given a pointer to each argument instead, and copies it to where the
+ * kernel's image wants it: on Hopper GPUs the parameters do not begin at a multiple of a tensor map's alignment, so the
+ * image leaves a gap that packing does not know of.
  */
 public final class KernelArguments {
     private static final int FIRST_CAPACITY = 256;
@@ -17,6 +21,7 @@ public final class KernelArguments {
     private static final int MAXIMUM_BYTES = 4096;
 
     private final List<Object> values = new ArrayList<>();
+    private final List<Integer> offsets = new ArrayList<>();
     private byte[] packed = new byte[FIRST_CAPACITY];
     private int size;
 
@@ -93,6 +98,16 @@ public final class KernelArguments {
         return size;
     }
 
+    /** Whether only the driver knows where the image wants the arguments. */
+    boolean placedByDriver() {
+        return values.stream().anyMatch(TensorMap.class::isInstance);
+    }
+
+    /** Where each argument begins among the packed bytes. */
+    List<Integer> offsets() {
+        return offsets;
+    }
+
     private KernelArguments put(final Object value, final long bits) {
         room(Long.BYTES, Long.BYTES).putLong(bits);
         values.add(value);
@@ -108,6 +123,7 @@ public final class KernelArguments {
             packed = Arrays.copyOf(packed, Math.max(2 * packed.length, offset + bytes));
         }
         size = offset + bytes;
+        offsets.add(offset);
         return ByteBuffer.wrap(packed, offset, bytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 

@@ -1,5 +1,6 @@
 package io.qwenimage.kernels.driver;
 
+import java.nio.ByteBuffer;
 import java.util.function.Supplier;
 import jcuda.Pointer;
 import jcuda.driver.CUfunction;
@@ -93,14 +94,27 @@ public final class KernelFunction {
         stream.launched(result, description);
     }
 
+    /** Packed, a wrong number of arguments is refused by the driver; by pointers it cannot tell. */
     private int launchPlain(final CudaStream stream, final LaunchGeometry geometry, final KernelArguments arguments) {
-        final Pointer packed = Pointer.to(
+        final boolean placed = arguments.placedByDriver();
+        return JCudaDriver.cuLaunchKernel(handle, geometry.gridX(), geometry.gridY(), geometry.gridZ(),
+                geometry.blockX(), geometry.blockY(), geometry.blockZ(), geometry.dynamicSharedBytes(), stream.handle(),
+                placed ? pointers(arguments) : null, placed ? null : packed(arguments));
+    }
+
+    private static Pointer pointers(final KernelArguments arguments) {
+        final ByteBuffer values = ByteBuffer.allocateDirect(arguments.size());
+        values.put(0, arguments.packed(), 0, arguments.size());
+        final Pointer first = Pointer.to(values);
+        return Pointer.to(arguments.offsets().stream().map(offset -> first.withByteOffset(offset))
+                .toArray(Pointer[]::new));
+    }
+
+    private static Pointer packed(final KernelArguments arguments) {
+        return Pointer.to(
                 JCudaDriver.CU_LAUNCH_PARAM_BUFFER_POINTER, Pointer.to(arguments.packed()),
                 JCudaDriver.CU_LAUNCH_PARAM_BUFFER_SIZE, Pointer.to(new long[] {arguments.size()}),
                 JCudaDriver.CU_LAUNCH_PARAM_END);
-        return JCudaDriver.cuLaunchKernel(handle, geometry.gridX(), geometry.gridY(), geometry.gridZ(),
-                geometry.blockX(), geometry.blockY(), geometry.blockZ(), geometry.dynamicSharedBytes(), stream.handle(),
-                null, packed);
     }
 
     private void requireLaunchable(final LaunchGeometry geometry, final Supplier<String> description) {

@@ -26,6 +26,7 @@ public final class StandIn implements StandInLibrary.Receiver {
     private final ModuleCalls modules = new ModuleCalls(this);
     /** Held because JNA unloads a library that nobody holds. */
     private final NativeLibrary library;
+    private List<NativeLibrary> matrixLibraries = List.of();
     private final KernelMachine machine = new KernelMachine();
     private Session session = new Session(List.of(PosedDevice.a100()), DRIVER_VERSION, 0);
 
@@ -37,6 +38,7 @@ public final class StandIn implements StandInLibrary.Receiver {
         calls.putAll(new LaunchCalls(this).calls());
         calls.putAll(new GraphCalls(this).calls());
         calls.putAll(new TensorMapCalls(this).calls());
+        calls.putAll(new MatrixCalls(this).calls());
         library = StandInLibrary.load(this);
     }
 
@@ -56,6 +58,19 @@ public final class StandIn implements StandInLibrary.Receiver {
             return new StandIn();
         } catch (final StandInLibrary.LackException e) {
             return e.getMessage();
+        }
+    }
+
+    /** The same with a stand-in for cuBLASLt beside it. */
+    public static StandIn installWithLibraries() {
+        final StandIn standIn = install();
+        standIn.loadLibraries();
+        return standIn;
+    }
+
+    private synchronized void loadLibraries() {
+        if (matrixLibraries.isEmpty()) {
+            matrixLibraries = StandInLibrary.loadMatrixLibraries(this);
         }
     }
 
