@@ -20,20 +20,17 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The tests of the kernels fail when the kernels are wrong: one small fault at a time. */
 class MutationTest {
-    private static final Path SOURCES = Path.of("src/main/cuda");
-    private static final String ARCHITECTURE = "sm_80";
-
     /** Loaded once, and only where it is. */
     private static final class Compiler {
-        private static final KernelCompiler SHARED = new KernelCompiler(Path.of(System.getProperty("kernels.cache")));
+        private static final MutationCompiler SHARED = new MutationCompiler(
+                Path.of(System.getProperty("kernels.cache")));
     }
 
     @BeforeAll
-    static void requireCompiler() {
+    static void compile() throws IOException, InterruptedException {
         assumeTrue(System.getProperty("kernels.cache") != null && KernelCompiler.isAvailable(),
                 "NVRTC is not on the class path");
-        // NVRTC has crashed beside the stand-in in one process when it had much to compile.
-        assumeTrue(Boolean.getBoolean("kernels.mutations"), "runs with -Dkernels.mutations=true");
+        MutationCompiler.fillCache(Path.of(System.getProperty("kernels.cache")));
     }
 
     static Stream<Mutation> mutations() {
@@ -55,10 +52,9 @@ class MutationTest {
 
     /** What a check says of a module, or null if it says nothing. */
     private static String fault(final Mutation mutation, final BinaryOperator<String> change) throws IOException {
-        final String ptx = Compiler.SHARED.ptx(SOURCES.resolve(mutation.module() + ".cu"), List.of(SOURCES),
-                (name, content) -> Mutations.onlyBf16(change.apply(name, content)), ARCHITECTURE);
+        final String ptx = Compiler.SHARED.ptx(mutation, change);
         // Text in the place of the machine code, as a driver takes it: with a zero at its end.
-        final Map<String, byte[]> images = Map.of(mutation.module() + "." + ARCHITECTURE + ".cubin",
+        final Map<String, byte[]> images = Map.of(mutation.module() + "." + MutationCompiler.ARCHITECTURE + ".cubin",
                 (ptx + "\0").getBytes(StandardCharsets.UTF_8));
         final KernelDevice device = KernelDevice.posing(8, 0, images);
         String said = said(device, mutation.check());
