@@ -2,16 +2,8 @@ package io.qwenimage.kernels;
 
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.qwenimage.kernels.build.KernelCompiler;
-import io.qwenimage.kernels.driver.CudaException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
-import java.util.function.BinaryOperator;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -21,14 +13,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** The tests of attention on Hopper fail when the kernel is wrong: a wait, a fence, a descriptor, a mask, a scale. */
 class HopperAttentionMutationTest {
-    private static final Path SOURCES = Path.of("src/main/cuda");
     private static final String MODULE = "attention_hopper";
-    private static final String ARCHITECTURE = "sm_90a";
 
     @BeforeAll
-    static void requireCompiler() {
-        assumeTrue(System.getProperty("kernels.cache") != null && KernelCompiler.isAvailable(),
-                "NVRTC is not on the class path");
+    static void compile() throws IOException, InterruptedException {
+        MutationRun.requireCompiler();
     }
 
     static Stream<Mutation> mutations() {
@@ -62,7 +51,7 @@ class HopperAttentionMutationTest {
     @ParameterizedTest(name = "{0}")
     @MethodSource("mutations")
     void testFaultIsNoticed(final Mutation mutation) throws IOException {
-        assertNotNull(fault(mutation::applied, mutation.check()), () -> "nobody noticed " + mutation);
+        assertNotNull(MutationRun.fault(MODULE, mutation::applied, mutation.check()), () -> "nobody noticed " + mutation);
     }
 
     /** On the same path: what is noticed above is the fault. */
@@ -70,38 +59,11 @@ class HopperAttentionMutationTest {
     @ValueSource(strings = {"causal", "divided"})
     void testWithoutAFaultNothingIsNoticed(final String name) throws IOException {
         final HopperAttentionKernelsTest test = new HopperAttentionKernelsTest();
-        assertNull(fault((file, content) -> content, name.equals("causal") ? test::testCausalWithGroupedHeads
+        assertNull(MutationRun.fault(MODULE, (file, content) -> content, name.equals("causal") ? test::testCausalWithGroupedHeads
                 : test::testTilesDividedByKeysAreAddedUp));
     }
 
     private static Mutation mutation(final String text, final String fault, final Consumer<KernelDevice> check) {
         return Mutation.in(MODULE, text, fault, check);
-    }
-
-    /** What a check says of the changed module, or null if it says nothing. */
-    private static String fault(final BinaryOperator<String> change, final Consumer<KernelDevice> check)
-            throws IOException {
-        final KernelCompiler compiler = new KernelCompiler(Path.of(System.getProperty("kernels.cache")));
-        final String ptx = compiler.ptx(SOURCES.resolve(MODULE + ".cu"), List.of(SOURCES),
-                (name, content) -> change.apply(name, content).replace("ATTENTION(attention_hopper_f16, f16)", ""),
-                ARCHITECTURE);
-        // Text in the place of the machine code, as a driver takes it: with a zero at its end.
-        final Map<String, byte[]> images = Map.of(MODULE + "." + ARCHITECTURE + ".cubin",
-                (ptx + "\0").getBytes(StandardCharsets.UTF_8));
-        final KernelDevice device = KernelDevice.posing(9, 0, images);
-        String said = said(device, check);
-        final List<String> findings = device.takeFindings();
-        said = said == null && !findings.isEmpty() ? findings.getFirst() : said;
-        device.close();
-        return said;
-    }
-
-    private static String said(final KernelDevice device, final Consumer<KernelDevice> check) {
-        try {
-            check.accept(device);
-            return null;
-        } catch (final AssertionError | CudaException e) {
-            return String.valueOf(e.getMessage());
-        }
     }
 }
