@@ -66,15 +66,6 @@ final class CudaArena implements Arena {
         return tensor;
     }
 
-    /** Gives the memory of one tensor back early. */
-    void release(final CudaTensor tensor) {
-        final Storage storage = tensor.storage();
-        if (storages.remove(storage)) {
-            storage.owner(null);
-            backend.giveBack(storage);
-        }
-    }
-
     @Override
     public void close() {
         if (closed) {
