@@ -2,6 +2,7 @@ package io.qwenimage.kernels.driver;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
@@ -163,15 +164,30 @@ public final class CudaDevice implements AutoCloseable {
         return buffer;
     }
 
+    /**
+     * Bounds every wait for the device from now on. A wait that takes longer ends with a {@link DeviceLostException}: a
+     * kernel that does not end cannot be stopped, so the device is given up. Without a bound the driver waits, for ever
+     * if need be.
+     */
+    public void limitWaits(final Duration limit) {
+        context.limitWaits(limit);
+    }
+
     /** Waits for all work on the device. */
     public void synchronize() {
         context.enter();
+        context.awaitIdle();
         context.check(JCudaDriver.cuCtxSynchronize(), () -> "waiting for the device");
     }
 
     /** Whether an error has left the device's context unusable; if so, close it and open the device anew. */
     public boolean isLost() {
         return context.isLost();
+    }
+
+    /** The error that has left the device's context unusable. */
+    public Optional<DeviceLostException> loss() {
+        return context.loss();
     }
 
     boolean synchronousLaunches() {

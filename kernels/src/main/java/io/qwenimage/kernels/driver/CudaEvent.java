@@ -1,5 +1,6 @@
 package io.qwenimage.kernels.driver;
 
+import java.time.Duration;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
@@ -34,8 +35,13 @@ public final class CudaEvent implements AutoCloseable {
         return true;
     }
 
-    /** Waits for the work that it marks. */
+    /** Waits for the work that it marks; within the limit of {@link CudaDevice#limitWaits}, if there is one. */
     public void synchronize() {
+        final Duration limit = context.waitLimit();
+        if (limit != null) {
+            context.await(this::isDone, limit, "an event", () -> "");
+            return;
+        }
         context.enter();
         context.check(JCudaDriver.cuEventSynchronize(handle), () -> "waiting for an event");
     }

@@ -5,7 +5,6 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import jcuda.Pointer;
@@ -25,13 +24,16 @@ import jcuda.driver.JCudaDriver;
 public final class CudaStream implements AutoCloseable {
     /** So many launches are named when an error shows only later. */
     private static final int REMEMBERED_LAUNCHES = 8;
-    private static final long FIRST_PAUSE_NANOSECONDS = 20_000;
-    private static final long LONGEST_PAUSE_NANOSECONDS = 2_000_000;
+    /** The driver holds about a thousand launches; the next one would wait inside the driver, however long that takes. */
+    private static final int LAUNCHES_BETWEEN_MARKS = 300;
 
     private final CudaDevice device;
     private final DriverContext context;
     private final Handle handle = new Handle();
     private final Deque<Supplier<String>> launches = new ArrayDeque<>();
+    private final CudaEvent[] marks = new CudaEvent[2];
+    private int launchesSinceMark;
+    private int nextMark;
     private boolean capturing;
     private boolean closed;
 
@@ -47,6 +49,7 @@ public final class CudaStream implements AutoCloseable {
         this.context = context;
         context.check(JCudaDriver.cuStreamCreate(handle, CUstream_flags.CU_STREAM_NON_BLOCKING),
                 () -> "opening a stream");
+        context.add(this);
     }
 
     /** The device that it runs on. */
@@ -159,8 +162,13 @@ public final class CudaStream implements AutoCloseable {
         check(JCudaDriver.cuStreamWaitEvent(handle, event.handle(), 0), () -> "waiting for an event");
     }
 
-    /** Waits until all its work has run. */
+    /** Waits until all its work has run; within the limit of {@link CudaDevice#limitWaits}, if there is one. */
     public void synchronize() {
+        final Duration limit = context.waitLimit();
+        if (limit != null) {
+            synchronize(limit);
+            return;
+        }
         enter();
         check(JCudaDriver.cuStreamSynchronize(handle), () -> "waiting for the stream");
         launches.clear();
@@ -173,18 +181,7 @@ public final class CudaStream implements AutoCloseable {
      *     given up
      */
     public void synchronize(final Duration limit) {
-        final long deadline = System.nanoTime() + limit.toNanos();
-        long pause = FIRST_PAUSE_NANOSECONDS;
-        while (!isDone()) {
-            if (System.nanoTime() - deadline > 0) {
-                throw context.lose("waiting for the stream for " + limit.toMillis() + " ms on "
-                        + device.properties().title()
-                        + " came to no end" + recentLaunches(), CUresult.CUDA_ERROR_LAUNCH_TIMEOUT,
-                        DriverContext.errorName(CUresult.CUDA_ERROR_LAUNCH_TIMEOUT));
-            }
-            LockSupport.parkNanos(pause);
-            pause = Math.min(pause * 2, LONGEST_PAUSE_NANOSECONDS);
-        }
+        context.await(this::isDone, limit, "the stream", this::recentLaunches);
         launches.clear();
     }
 
@@ -265,10 +262,29 @@ public final class CudaStream implements AutoCloseable {
             launches.removeLast();
         }
         launches.push(launch);
+        if (context.waitLimit() != null && !capturing) {
+            mark();
+        }
         if (device.synchronousLaunches() && !capturing) {
             check(JCudaDriver.cuStreamSynchronize(handle), () -> "running " + launch.get());
             launches.clear();
         }
+    }
+
+    /** Keeps so few launches under way that none waits inside the driver, where no limit holds. */
+    private void mark() {
+        launchesSinceMark++;
+        if (launchesSinceMark < LAUNCHES_BETWEEN_MARKS) {
+            return;
+        }
+        launchesSinceMark = 0;
+        if (marks[nextMark] == null) {
+            marks[nextMark] = device.openEvent();
+        } else {
+            marks[nextMark].synchronize();
+        }
+        marks[nextMark].record(this);
+        nextMark = (nextMark + 1) % marks.length;
     }
 
     private void check(final int result, final Supplier<String> action) {
@@ -339,6 +355,12 @@ public final class CudaStream implements AutoCloseable {
 
     private void end() {
         closed = true;
+        context.remove(this);
+        for (final CudaEvent mark : marks) {
+            if (mark != null) {
+                mark.close();
+            }
+        }
         device.memory().disown(this);
         device.remove(this);
     }

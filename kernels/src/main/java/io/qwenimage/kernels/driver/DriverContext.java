@@ -1,6 +1,11 @@
 package io.qwenimage.kernels.driver;
 
+import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArraySet;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
@@ -21,10 +26,15 @@ final class DriverContext implements AutoCloseable {
             CUresult.CUDA_ERROR_MISALIGNED_ADDRESS, CUresult.CUDA_ERROR_INVALID_ADDRESS_SPACE,
             CUresult.CUDA_ERROR_INVALID_PC, CUresult.CUDA_ERROR_LAUNCH_FAILED, CUresult.CUDA_ERROR_UNKNOWN);
 
+    private static final long FIRST_PAUSE_NANOSECONDS = 20_000;
+    private static final long LONGEST_PAUSE_NANOSECONDS = 200_000;
+
+    private final Set<CudaStream> streams = new CopyOnWriteArraySet<>();
     private final CUdevice device;
     private final CUcontext context = new CUcontext();
     private final DeviceProperties properties;
     private volatile DeviceLostException loss;
+    private volatile Duration waitLimit;
     private volatile boolean closed;
 
     DriverContext(final CUdevice device, final DeviceProperties properties) {
@@ -39,6 +49,69 @@ final class DriverContext implements AutoCloseable {
 
     boolean isLost() {
         return loss != null;
+    }
+
+    /** The error that has left it unusable. */
+    Optional<DeviceLostException> loss() {
+        return Optional.ofNullable(loss);
+    }
+
+    /** From now on nothing waits for the device longer than this; null for without a bound. */
+    void limitWaits(final Duration limit) {
+        waitLimit = limit;
+    }
+
+    /** How long one wait may take, or null if the driver is left to wait. */
+    Duration waitLimit() {
+        return waitLimit;
+    }
+
+    void add(final CudaStream stream) {
+        streams.add(stream);
+    }
+
+    void remove(final CudaStream stream) {
+        streams.remove(stream);
+    }
+
+    /**
+     * Before a call in which the driver waits for the device: waits within the limit, if there is one, so that the call
+     * itself finds nothing to wait for. What is recorded at the moment does not run.
+     */
+    void awaitIdle() {
+        if (waitLimit != null) {
+            streams.stream().filter(stream -> !stream.isCapturing()).forEach(CudaStream::synchronize);
+        }
+    }
+
+    /**
+     * Asks again and again until something is done. An interruption does not end the wait, it is kept for afterwards:
+     * memory in use by the device must not be given up.
+     *
+     * @param what is waited for, for the message: "the stream"
+     * @param launches what may be under way, for the message
+     * @throws DeviceLostException if it is not done in time: a running kernel cannot be stopped, so the device is given up
+     */
+    void await(final BooleanSupplier done, final Duration limit, final String what, final Supplier<String> launches) {
+        final long deadline = System.nanoTime() + limit.toNanos();
+        long pause = FIRST_PAUSE_NANOSECONDS;
+        boolean interrupted = false;
+        try {
+            while (!done.getAsBoolean()) {
+                if (System.nanoTime() - deadline > 0) {
+                    throw lose("waiting for " + what + " for " + limit.toMillis() + " ms on " + properties.title()
+                            + " came to no end" + launches.get(), CUresult.CUDA_ERROR_LAUNCH_TIMEOUT,
+                            errorName(CUresult.CUDA_ERROR_LAUNCH_TIMEOUT));
+                }
+                LockSupport.parkNanos(pause);
+                interrupted |= Thread.interrupted();
+                pause = Math.min(pause * 2, LONGEST_PAUSE_NANOSECONDS);
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
     }
 
     /**

@@ -284,6 +284,7 @@ public final class MemoryPool implements AutoCloseable {
 
     /** The driver waits for the device before it frees. */
     private void free(final Block block) {
+        context.awaitIdle();
         context.check(JCudaDriver.cuMemFree(new DeviceAddress(block.address)),
                 () -> "freeing " + block.bytes + " bytes");
     }
