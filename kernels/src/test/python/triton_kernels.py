@@ -339,8 +339,9 @@ def copy_by_descriptor(x, out, rows, columns, BLOCK_M: tl.constexpr, BLOCK_N: tl
 
 @triton.jit
 def copy_volume(x, out, A, B, C, D, E, BLOCK_C: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_E: tl.constexpr,
-                SHIFT: tl.constexpr):
-    """out = x shifted by (SHIFT, SHIFT) in its last two axes, zeros where nothing is: five-dimensional tensor maps."""
+                SHIFT_D: tl.constexpr, SHIFT_E: tl.constexpr):
+    """out = x shifted by (SHIFT_D, SHIFT_E) in its last two axes, zeros where nothing is: five-dimensional tensor maps.
+    The innermost coordinate of a tensor copy has to come to a multiple of 16 bytes."""
     source = tl.make_tensor_descriptor(x, [A, B, C, D, E], [B * C * D * E, C * D * E, D * E, E, 1],
                                        [1, 1, BLOCK_C, BLOCK_D, BLOCK_E])
     target = tl.make_tensor_descriptor(out, [A, B, C, D, E], [B * C * D * E, C * D * E, D * E, E, 1],
@@ -350,7 +351,7 @@ def copy_volume(x, out, A, B, C, D, E, BLOCK_C: tl.constexpr, BLOCK_D: tl.conste
     for c in range(0, C, BLOCK_C):
         for d in range(0, D, BLOCK_D):
             for e in range(0, E, BLOCK_E):
-                target.store([first, second, c, d, e], source.load([first, second, c, d - SHIFT, e - SHIFT]))
+                target.store([first, second, c, d, e], source.load([first, second, c, d - SHIFT_D, e - SHIFT_E]))
 
 
 @triton.jit

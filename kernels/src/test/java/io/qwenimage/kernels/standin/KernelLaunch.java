@@ -102,6 +102,7 @@ final class KernelLaunch implements Work {
         return switch (kind) {
             case OUT_OF_BOUNDS, USE_AFTER_FREE, READ_ONLY -> CUresult.CUDA_ERROR_ILLEGAL_ADDRESS;
             case MISALIGNED -> CUresult.CUDA_ERROR_MISALIGNED_ADDRESS;
+            case INVALID_OPERAND -> CUresult.CUDA_ERROR_ILLEGAL_INSTRUCTION;
             case TRAP -> CUresult.CUDA_ERROR_LAUNCH_FAILED;
             case DEADLOCK -> CUresult.CUDA_ERROR_LAUNCH_TIMEOUT;
             default -> 0;

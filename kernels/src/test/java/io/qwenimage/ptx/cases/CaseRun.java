@@ -46,8 +46,12 @@ record CaseRun(List<String> problems, Map<String, StoredTensor> after, LaunchRes
         final List<String> problems = new ArrayList<>();
         result.findings().forEach(finding -> problems.add(finding.toString()));
         folder.expected().forEach((name, expected) -> {
-            final String difference = Differences.describe(name, expected, after.get(name).bytes(), folder.absolute(),
-                folder.relative());
+            final byte[] actual = after.get(name).bytes();
+            final Differences differences = new Differences(expected, folder.absolute(), folder.relative());
+            final byte[] unspilled = new byte[actual.length];
+            memory.readWithoutSpills(addresses.get(name), unspilled, 0, unspilled.length);
+            differences.settle(actual, unspilled);
+            final String difference = differences.describe(name, actual);
             if (difference != null) {
                 problems.add(difference);
             }

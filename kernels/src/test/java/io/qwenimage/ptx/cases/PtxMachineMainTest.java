@@ -8,6 +8,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.URISyntaxException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +17,8 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PtxMachineMainTest {
     private final ByteArrayOutputStream output = new ByteArrayOutputStream();
@@ -44,6 +48,28 @@ class PtxMachineMainTest {
         TensorFile.write(expected, tensors);
         assertEquals(1, machine.run(broken.toString()));
         assertTrue(text().contains("buffer " + name + ": 1 of "), text());
+    }
+
+    /** A device writes a row's padding up to the next multiple of 16 bytes; who expects what was there is right, too. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 99, 50})
+    void testPaddingBehindATensorStore(final int value) throws IOException, URISyntaxException {
+        final int columns = 43;
+        final int pitch = 48;
+        final Path changed = copy(stored("matmul_persistent_sm90"));
+        final Path file = changed.resolve("expected.safetensors");
+        final Map<String, StoredTensor> tensors = TensorFile.read(file);
+        final ByteBuffer expected = ByteBuffer.wrap(tensors.get("c").bytes()).order(ByteOrder.LITTLE_ENDIAN);
+        for (int element = 0; element < tensors.get("c").elements(); element++) {
+            if (element % pitch >= columns) {
+                expected.putShort(element * Short.BYTES, (short) (Float.floatToRawIntBits(value) >>> 16));
+            }
+        }
+        TensorFile.write(file, tensors);
+        final Path after = folder.resolve("after.safetensors");
+        assertEquals(value == 50 ? 1 : 0, machine.run("--out", after.toString(), changed.toString()), text());
+        final StoredTensor written = TensorFile.read(after).get("c");
+        assertEquals(value == 50 ? 0 : value, written.type().value(written.bytes(), columns));
     }
 
     @Test

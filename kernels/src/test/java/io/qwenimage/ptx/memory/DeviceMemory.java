@@ -109,6 +109,14 @@ public final class DeviceMemory {
         System.arraycopy(region.bytes(), (int) (address - region.base()), target, offset, length);
     }
 
+    /** As {@link #read}, with what the bytes held before {@link MemoryRegion#spill spills}. */
+    public void readWithoutSpills(final long address, final byte[] target, final int offset, final int length) {
+        if (length > 0) {
+            final MemoryRegion region = range(address, length);
+            System.arraycopy(region.withoutSpills(), (int) (address - region.base()), target, offset, length);
+        }
+    }
+
     /** The allocation that holds all of a range; throws IllegalArgumentException when there is none. */
     public MemoryRegion range(final long address, final long length) {
         final MemoryRegion region = find(address);

@@ -4,6 +4,8 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 
 /**
  * A run of bytes with an address, that remembers which of them have been written. Bytes never written hold 0xFF, so that
@@ -20,6 +22,8 @@ public final class MemoryRegion {
     private final byte[] written;
     private final boolean readOnly;
     private volatile boolean freed;
+    /** What bytes held before something wrote them that need not have; null while there are none. */
+    private Map<Integer, Byte> spilled;
 
     /**
      * @param name how messages call it
@@ -115,6 +119,30 @@ public final class MemoryRegion {
     public void poison(final int index, final int width) {
         Arrays.fill(bytes, index, index + width, (byte) 0xff);
         Arrays.fill(written, index, index + width, (byte) 0);
+    }
+
+    /**
+     * Writes bytes that the writer's contract leaves open: a device changes them, but nobody may count on that. They
+     * count as written only if they did before, and {@link #withoutSpills} still knows what they held.
+     */
+    public synchronized void spill(final int index, final byte[] source, final int offset, final int length) {
+        if (spilled == null) {
+            spilled = new HashMap<>();
+        }
+        for (int i = 0; i < length; i++) {
+            spilled.putIfAbsent(index + i, bytes[index + i]);
+            bytes[index + i] = source[offset + i];
+        }
+    }
+
+    /** The content as it would be had nothing been spilled; the content itself where nothing was. */
+    public synchronized byte[] withoutSpills() {
+        if (spilled == null) {
+            return bytes;
+        }
+        final byte[] content = bytes.clone();
+        spilled.forEach((index, before) -> content[index] = before);
+        return content;
     }
 
     /** Copies bytes together with whether they have been written. */

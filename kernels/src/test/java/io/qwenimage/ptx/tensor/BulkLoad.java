@@ -42,9 +42,8 @@ final class BulkLoad implements AsynchronousOperation {
     /** Starts a copy of bytes that lie side by side. */
     static void start(final Warp issuer, final int lane, final SharedPlace target, final SharedPlace barrier,
                       final long global, final int bytes) {
-        issuer.cluster().defer(new BulkLoad(issuer, lane, target, barrier, Segments.flat(global, target.offset(),
-            bytes), null,
-            bytes, bytes));
+        issuer.cluster().defer(new BulkLoad(issuer, lane, target, barrier,
+            Segments.flat(global, target.offset(), bytes), null, bytes, bytes));
     }
 
     /** Starts the copy of a box. */
@@ -52,9 +51,8 @@ final class BulkLoad implements AsynchronousOperation {
         final TensorBox box) {
         final int base = (int) target.block().shared().base();
         final TensorMap map = box.map();
-        issuer.cluster().defer(new BulkLoad(issuer, lane, target, barrier, Segments.of(box, base + target.offset(),
-            base), map,
-            map.sharedBytes(), map.transactionBytes()));
+        issuer.cluster().defer(new BulkLoad(issuer, lane, target, barrier,
+            Segments.ofLoad(box, base + target.offset(), base), map, map.sharedBytes(), map.transactionBytes()));
     }
 
     @Override

@@ -39,7 +39,9 @@ final class BulkStore implements AsynchronousOperation {
         boolean clean = true;
         for (int i = 0; i < segments.count(); i++) {
             if (segments.global(i) != Segments.OUTSIDE) {
-                clean = clean && SharedPlace.inspectRead(issuer, lane, block, segments.shared(i), segments.length(i));
+                // What is spilled may be anything, but it is read.
+                clean = clean && (segments.spills(i)
+                    || SharedPlace.inspectRead(issuer, lane, block, segments.shared(i), segments.length(i)));
                 use.read(segments.shared(i), segments.length(i), true, at);
                 from = Math.min(from, segments.shared(i));
                 to = Math.max(to, segments.shared(i) + segments.length(i));
@@ -84,7 +86,9 @@ final class BulkStore implements AsynchronousOperation {
             if (address == Segments.OUTSIDE) {
                 continue;
             }
-            if (reduction == null) {
+            if (segments.spills(i)) {
+                spill(address, i);
+            } else if (reduction == null) {
                 window.write(address, content, segments.shared(i) - first, segments.length(i));
             } else {
                 reduce(window, address, i);
@@ -101,6 +105,25 @@ final class BulkStore implements AsynchronousOperation {
                 reduction.apply(sum, 0, content, segments.shared(i) - first, sum.length);
                 window.write(address, sum, 0, sum.length);
             }
+        }
+    }
+
+    /** The padding behind the last row may lie behind the allocation, where it harms nobody. */
+    private void spill(final long address, final int i) {
+        final int length = segments.length(i);
+        final MemoryRegion region = issuer.launch().memory().find(address);
+        if (region == null || !region.contains(address, length) || region.isReadOnly()) {
+            return;
+        }
+        final int index = (int) (address - region.base());
+        final byte[] result = Arrays.copyOfRange(content, segments.shared(i) - first, segments.shared(i) - first + length);
+        synchronized (region) {
+            if (reduction != null) {
+                final byte[] sum = Arrays.copyOfRange(region.bytes(), index, index + length);
+                reduction.apply(sum, 0, result, 0, length);
+                System.arraycopy(sum, 0, result, 0, length);
+            }
+            region.spill(index, result, 0, length);
         }
     }
 }

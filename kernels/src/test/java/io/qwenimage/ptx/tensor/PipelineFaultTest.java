@@ -107,6 +107,8 @@ class PipelineFaultTest {
                 "2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%r11], [%rd1, {%r14, %r16}]",
                 "3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%r11], [%rd1, {%r14, %r16, %r16}]",
                 FindingKind.INVALID_OPERAND, "cp.async.bulk.tensor.3d"),
+            new Fault("a column that is no multiple of 16 bytes", "shl.b32 %r14, %r4, 6;",
+                "mad.lo.u32 %r14, %r4, 65, 0;", FindingKind.INVALID_OPERAND, "cp.async.bulk.tensor.2d"),
             new Fault("more registers than there are", "setmaxnreg.dec.sync.aligned.u32 40;",
                 "setmaxnreg.dec.sync.aligned.u32 160;",
                 FindingKind.DEADLOCK, ""),
@@ -119,10 +121,10 @@ class PipelineFaultTest {
     @Test
     void copyBeyondTheTensorBringsZeros() {
         final Pipeline pipeline = new Pipeline(2);
-        final String text = new Fault("", "shl.b32 %r14, %r4, 6;", "mad.lo.u32 %r14, %r4, 65, 0;", null,
+        final String text = new Fault("", "shl.b32 %r14, %r4, 6;", "mad.lo.u32 %r14, %r4, 72, 0;", null,
             "").put(Pipeline.text());
         pipeline.run(text, 1).requireClean();
-        assertTrue(pipeline.error() > 0.1, "columns 65 to 128 were read, the last of them as zeros");
+        assertTrue(pipeline.error() > 0.1, "columns 72 to 135 were read, the last of them as zeros");
     }
 
     /**

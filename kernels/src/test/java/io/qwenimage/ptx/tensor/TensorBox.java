@@ -7,17 +7,26 @@ import java.util.Arrays;
  * gives: up to 256 elements.
  */
 public final class TensorBox {
+    /** The unit of the copy engine, in bytes. */
+    static final int GRANULE = 16;
+
     private final TensorMap map;
     private final int[] origin;
 
     /**
      * @param map the tensor
-     * @param origin coordinates of the box's first element, the innermost first; may be negative or beyond the tensor
+     * @param origin coordinates of the box's first element, the innermost first; may be negative or beyond the tensor,
+     *     but the innermost has to come to a multiple of 16 bytes: a device stops elsewhere with an illegal instruction
      */
     public TensorBox(final TensorMap map, final int[] origin) {
         if (origin.length != map.rank()) {
             throw new IllegalArgumentException("a copy of " + origin.length + " dimensions with a tensor map of "
                 + map.rank());
+        }
+        final long start = (long) origin[0] * map.element().bytes();
+        if (start % GRANULE != 0) {
+            throw new IllegalArgumentException("the innermost coordinate " + origin[0] + " of a copy is " + start
+                + " bytes from the tensor's edge, accepted: multiples of " + GRANULE);
         }
         this.map = map;
         this.origin = origin.clone();
@@ -29,7 +38,7 @@ public final class TensorBox {
 
     /** Global address of an element of the box, or -1 when it lies outside the tensor. */
     public long globalAddress(final int row, final int column) {
-        final long inner = origin[0] + (long) column * map.elementStrides()[0];
+        final long inner = origin[0] + column;
         if (inner < 0 || inner >= map.dimensions()[0]) {
             return -1;
         }
@@ -37,7 +46,7 @@ public final class TensorBox {
         int left = row;
         for (int axis = 1; axis < map.rank(); axis++) {
             final int count = map.copied(axis);
-            final long at = origin[axis] + (long) (left % count) * map.elementStrides()[axis];
+            final long at = origin[axis] + (long) (left % count) * map.step(axis);
             left /= count;
             if (at < 0 || at >= map.dimensions()[axis]) {
                 return -1;

@@ -96,7 +96,7 @@ final class TensorCopyInstructions {
             if (origin != null) {
                 final int base = (int) origin.block().shared().base();
                 BulkGroups.of(warp).add(warp, lane, new BulkStore(warp, lane, origin.block(),
-                    Segments.of(moved, base + origin.offset(), base),
+                    Segments.ofStore(moved, base + origin.offset(), base),
                     reduction == null ? null : BulkReduction.of(reduction, moved.map().element())));
             }
         });

@@ -14,7 +14,7 @@ import java.util.Arrays;
  * @param dimensions elements along each axis
  * @param strides bytes from one to the next along axes 1, 2, ...; one fewer than dimensions
  * @param box elements that one copy spans along each axis
- * @param elementStrides every how many of them is copied, along each axis
+ * @param elementStrides every how many of them is copied, along each axis; the innermost one's has no effect
  * @param swizzle how shared memory is permuted
  * @param fillsNotANumber whether floating-point elements outside the tensor come as NaN and not as zero
  */
@@ -91,8 +91,7 @@ public record TensorMap(long address, TensorElement element, long[] dimensions, 
             }
         }
         final TensorMap map = new TensorMap(bytes.getLong(ADDRESS), TensorElement.ofCode(bytes.get(ELEMENT)),
-            dimensions,
-            strides, box, elementStrides, Swizzle.ofTensorMap(bytes.get(SWIZZLE)), bytes.get(FILL) == 1);
+            dimensions, strides, box, elementStrides, Swizzle.ofTensorMap(bytes.get(SWIZZLE)), bytes.get(FILL) == 1);
         map.validate();
         return map;
     }
@@ -134,9 +133,14 @@ public record TensorMap(long address, TensorElement element, long[] dimensions, 
         return dimensions.length;
     }
 
+    /** Every how many elements one is copied along the axis; along the innermost the device copies each. */
+    public int step(final int axis) {
+        return axis == 0 ? 1 : elementStrides[axis];
+    }
+
     /** Elements that a copy moves along the axis: those of the box that the element stride meets. */
     public int copied(final int axis) {
-        return (box[axis] + elementStrides[axis] - 1) / elementStrides[axis];
+        return (box[axis] + step(axis) - 1) / step(axis);
     }
 
     /** Bytes between the starts of neighbouring rows in shared memory: a swizzled row takes its whole span. */
@@ -177,8 +181,8 @@ public record TensorMap(long address, TensorElement element, long[] dimensions, 
                 elementStrides[axis], "1 to 8");
             if (axis > 0) {
                 final long stride = strides[axis - 1];
-                require((stride & 15) == 0 && stride < 1L << 40 && stride > 0, "global stride" + of, stride,
-                    "a multiple of 16 between 16 and 2^40");
+                require((stride & 15) == 0 && stride < 1L << 40 && stride >= 0, "global stride" + of, stride,
+                    "a multiple of 16 below 2^40");
             }
         }
         final int width = box[0] * element.bytes();

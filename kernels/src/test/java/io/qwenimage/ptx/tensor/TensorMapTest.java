@@ -100,6 +100,32 @@ class TensorMapTest {
         assertEquals(2048 + 16 + 8, box.sharedAddress(2048, 1, 2));
     }
 
+    @Test
+    void theInnermostElementStrideHasNoEffect() {
+        final TensorMap map = TensorMap.decode(TensorMap.encodeTiled(F32, 0x10000, new long[] {32, 6}, new long[] {128},
+            new int[] {8, 4}, new int[] {2, 2}, 0, 0, 0, 0), 0);
+        assertEquals(8 * 2 * 4, map.transactionBytes());
+        final TensorBox box = new TensorBox(map, new int[] {4, 0});
+        assertEquals(0x10000 + 2 * 128 + 7 * 4, box.globalAddress(1, 3));
+    }
+
+    @Test
+    void rowsMayLieOnEachOther() {
+        final TensorMap map = TensorMap.decode(TensorMap.encodeTiled(F32, 0x10000, new long[] {32, 6}, new long[] {0},
+            new int[] {8, 4}, new int[] {1, 1}, 0, 0, 0, 0), 0);
+        assertEquals(0x10000, new TensorBox(map, new int[] {0, 0}).globalAddress(3, 0));
+    }
+
+    @Test
+    void theInnermostCoordinateComesToAMultipleOf16Bytes() {
+        final TensorMap map = TensorMap.decode(TensorMap.encodeTiled(BF16, 0x10000, new long[] {32, 6},
+            new long[] {64}, new int[] {8, 4}, new int[] {1, 1}, 0, 0, 0, 0), 0);
+        new TensorBox(map, new int[] {-8, 3});
+        new TensorBox(map, new int[] {48, -3});
+        assertMessage("the innermost coordinate -1 of a copy is -2 bytes", () -> new TensorBox(map, new int[] {-1, 0}));
+        assertMessage("the innermost coordinate 4 of a copy is 8 bytes", () -> new TensorBox(map, new int[] {4, 0}));
+    }
+
     private static void assertRefused(final String part, final int type, final long address, final long[] dimensions,
                                       final long[] strides, final int[] box, final int swizzle) {
         final int[] ones = new int[dimensions.length];
