@@ -43,3 +43,15 @@ extern "C" __global__ void hungry_f32(const float* x, float* y) {
     }
     y[threadIdx.x] = sum;
 }
+
+// A parameter with the alignment of a tensor map behind one of four bytes: out[i] = parameter.bytes[i], i in [0, n).
+struct alignas(64) AlignedBytes {
+    unsigned char bytes[128];
+};
+
+extern "C" __global__ void parameter_bytes_u8(int n, const __grid_constant__ AlignedBytes parameter,
+                                              unsigned char* out) {
+    for (int i = threadIdx.x; i < n; i += blockDim.x) {
+        out[i] = parameter.bytes[i];
+    }
+}

@@ -4,6 +4,7 @@ import com.sun.jna.Function;
 import com.sun.jna.Memory;
 import com.sun.jna.Native;
 import com.sun.jna.Pointer;
+import java.util.List;
 
 /**
  * Launches with a cluster dimension, which JCuda does not bind: {@code cuLaunchKernelEx}, see "CUlaunchConfig" in the
@@ -16,6 +17,7 @@ final class ClusterLaunch {
     /** {@code CUlaunchAttribute}: its id, padding, a union of 64 bytes. */
     private static final int ATTRIBUTE_BYTES = 72;
     private static final int ATTRIBUTE_VALUE = 8;
+    private static final int EXTRA_WORDS = 5;
 
     private ClusterLaunch() {
     }
@@ -23,18 +25,25 @@ final class ClusterLaunch {
     static int launch(final long function, final long stream, final LaunchGeometry geometry,
                       final KernelArguments arguments) {
         final Function launch = DriverLibrary.function("cuLaunchKernelEx");
-        try (Memory memory = new Memory(CONFIGURATION_BYTES + ATTRIBUTE_BYTES + 5L * Native.POINTER_SIZE + Long.BYTES
-                + arguments.size())) {
+        final boolean placed = arguments.placedByDriver();
+        final int words = placed ? arguments.offsets().size() : EXTRA_WORDS;
+        try (Memory memory = new Memory(CONFIGURATION_BYTES + ATTRIBUTE_BYTES + (long) words * Native.POINTER_SIZE
+                + Long.BYTES + arguments.size())) {
             memory.clear();
             final Pointer attribute = memory.share(CONFIGURATION_BYTES);
-            final Pointer extra = attribute.share(ATTRIBUTE_BYTES);
-            final Pointer size = extra.share(5L * Native.POINTER_SIZE);
+            final Pointer list = attribute.share(ATTRIBUTE_BYTES);
+            final Pointer size = list.share((long) words * Native.POINTER_SIZE);
             final Pointer packed = size.share(Long.BYTES);
             writeConfiguration(memory, stream, geometry, attribute);
             packed.write(0, arguments.packed(), 0, arguments.size());
             size.setLong(0, arguments.size());
-            writeExtra(extra, packed, size);
-            return launch.invokeInt(new Object[] {memory, new Pointer(function), Pointer.NULL, extra});
+            if (placed) {
+                writePointers(list, packed, arguments.offsets());
+            } else {
+                writeExtra(list, packed, size);
+            }
+            return launch.invokeInt(new Object[] {memory, new Pointer(function), placed ? list : Pointer.NULL,
+                    placed ? Pointer.NULL : list});
         }
     }
 
@@ -47,6 +56,12 @@ final class ClusterLaunch {
         target.setInt(48, 1);
         attribute.setInt(0, ATTRIBUTE_CLUSTER_DIMENSION);
         attribute.write(ATTRIBUTE_VALUE, new int[] {geometry.clusterX(), 1, 1}, 0, 3);
+    }
+
+    private static void writePointers(final Pointer target, final Pointer packed, final List<Integer> offsets) {
+        for (int index = 0; index < offsets.size(); index++) {
+            target.setPointer((long) Native.POINTER_SIZE * index, packed.share(offsets.get(index)));
+        }
     }
 
     /** The list that names a packed buffer: 1, its address, 2, the address of its size, 0. */

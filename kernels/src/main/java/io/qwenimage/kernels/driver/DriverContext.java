@@ -174,11 +174,18 @@ final class DriverContext implements AutoCloseable {
                 ? text[0] : "unknown to this driver";
     }
 
-    /** Gives the context up; the driver destroys it with all its memory when nobody else holds it. */
+    /**
+     * Gives the context up; the driver destroys it with all its memory when nobody else holds it. One that an error has
+     * left unusable is reset first: released alone it keeps the error, and opening the device anew fails with it. Whoever
+     * shares the context has lost it already.
+     */
     @Override
     public synchronized void close() {
         if (!closed) {
             closed = true;
+            if (isLost()) {
+                JCudaDriver.cuDevicePrimaryCtxReset(device);
+            }
             JCudaDriver.cuDevicePrimaryCtxRelease(device);
         }
     }

@@ -11,19 +11,22 @@ import java.util.stream.Collectors;
  * The arguments of one launch in the order of the kernel's parameters, packed as the driver takes them: each at a
  * multiple of its own size.
  *
- * <p>Where there is a tensor map, the driver is given a pointer to each argument instead, and copies it to where the
- * kernel's image wants it: on Hopper GPUs the parameters do not begin at a multiple of a tensor map's alignment, so the
- * image leaves a gap that packing does not know of.
+ * <p>Where an argument's alignment is a tensor map's or another large one, the driver is given a pointer to each argument
+ * instead, and copies it to where the kernel's image wants it: on Hopper GPUs the parameters begin at a multiple of 16
+ * bytes and no more, so the image leaves a gap that packing does not know of.
  */
 public final class KernelArguments {
     private static final int FIRST_CAPACITY = 256;
     /** What the driver takes at most before compute capability 7.0; our kernels stay far below. */
     private static final int MAXIMUM_BYTES = 4096;
+    /** What the beginning of the parameters is a multiple of in the images of every architecture. */
+    private static final int CERTAIN_ALIGNMENT = 16;
 
     private final List<Object> values = new ArrayList<>();
     private final List<Integer> offsets = new ArrayList<>();
     private byte[] packed = new byte[FIRST_CAPACITY];
     private int size;
+    private boolean placedByDriver;
 
     /** A pointer to a tensor's first element. */
     public KernelArguments pointer(final TensorView tensor) {
@@ -100,7 +103,7 @@ public final class KernelArguments {
 
     /** Whether only the driver knows where the image wants the arguments. */
     boolean placedByDriver() {
-        return values.stream().anyMatch(TensorMap.class::isInstance);
+        return placedByDriver;
     }
 
     /** Where each argument begins among the packed bytes. */
@@ -124,6 +127,7 @@ public final class KernelArguments {
         }
         size = offset + bytes;
         offsets.add(offset);
+        placedByDriver |= alignment > CERTAIN_ALIGNMENT;
         return ByteBuffer.wrap(packed, offset, bytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 

@@ -1,10 +1,13 @@
 package io.qwenimage.kernels.driver;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class KernelArgumentsTest {
@@ -22,6 +25,14 @@ class KernelArgumentsTest {
         assertEquals(8, packed.get(49));
         assertEquals(50, arguments.size());
         assertEquals("1, 0x2, 3.0, 4, 5, null, structure of 2 bytes", arguments.toString());
+    }
+
+    @Test
+    void testWhatIsWidelyAlignedIsPlacedByTheDriver() {
+        assertFalse(new KernelArguments().i32(1).pointer(2).struct(new byte[32], 16).placedByDriver());
+        final KernelArguments aligned = new KernelArguments().i32(1).struct(new byte[32], 32).pointer(2);
+        assertTrue(aligned.placedByDriver());
+        assertEquals(List.of(0, 32, 64), aligned.offsets());
     }
 
     @Test

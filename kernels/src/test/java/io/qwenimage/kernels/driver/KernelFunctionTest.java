@@ -8,11 +8,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.qwenimage.kernels.standin.PosedDevice;
 import io.qwenimage.kernels.standin.StandIn;
 import io.qwenimage.kernels.standin.StandInCheck;
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
 import jcuda.driver.CUresult;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @ExtendWith(StandInCheck.class)
 class KernelFunctionTest {
@@ -137,6 +140,27 @@ class KernelFunctionTest {
                         LaunchGeometry.of(4, 1).withCluster(2),
                         new KernelArguments().pointer(x).pointer(x).pointer(x).i32(4));
                 assertArrayEquals(new float[] {2, 4, 6, 8}, Bytes.download(stream, x));
+            }
+        }
+    }
+
+    /** The image of Hopper has 48 bytes more before such a parameter than its alignment alone would ask for. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void testTensorMapBehindAGap(final int cluster) {
+        standIn.setUp(1, PosedDevice.h100());
+        try (CudaDevice device = CudaDevice.open(0, BUDGET)) {
+            final CudaStream stream = device.openStream();
+            try (DeviceBuffer out = stream.allocate(TensorMap.BYTES)) {
+                final TensorMap map = TensorMap.tiled(TensorView.of(out, ElementType.F32, 1, 32), new int[] {1, 32},
+                        TensorMap.Swizzle.NONE, TensorMap.L2Promotion.NONE);
+                device.module("vector_add").kernel("parameter_bytes_u8").launch(stream,
+                        LaunchGeometry.of(cluster, 32).withCluster(cluster),
+                        new KernelArguments().i32(TensorMap.BYTES).tensorMap(map).pointer(out));
+                final ByteBuffer copied = ByteBuffer.allocateDirect(TensorMap.BYTES);
+                stream.download(out, copied);
+                stream.synchronize();
+                assertEquals(ByteBuffer.wrap(map.bytes()), copied);
             }
         }
     }

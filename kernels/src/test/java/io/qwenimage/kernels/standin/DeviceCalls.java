@@ -36,6 +36,7 @@ final class DeviceCalls {
         calls.put("cuDevicePrimaryCtxRetain", Call.of(arguments ->
                 arguments.pointer(0).setLong(0, session().retainPrimary(arguments.number(1)))));
         calls.put("cuDevicePrimaryCtxRelease_v2", Call.of(arguments -> session().releasePrimary(arguments.number(0))));
+        calls.put("cuDevicePrimaryCtxReset_v2", Call.of(arguments -> session().resetPrimary(arguments.number(0))));
         calls.put("cuDevicePrimaryCtxGetState", Call.of(arguments -> {
             arguments.pointer(1).setInt(0, 0);
             arguments.pointer(2).setInt(0, session().isPrimaryActive(arguments.number(0)) ? 1 : 0);

@@ -141,9 +141,23 @@ final class LaunchCalls {
                 throw new Refusal(CUresult.CUDA_ERROR_INVALID_VALUE, bytes + " bytes of arguments for "
                         + function.kernel().name() + ", which takes " + expected);
             }
-            return expected == 0 ? new byte[0] : buffer.getByteArray(0, expected);
+            return expected == 0 ? new byte[0] : unpack(function, buffer, expected);
         }
         return gather(function, pointers, expected);
+    }
+
+    /** A packed buffer is read as the image has it: behind a gap that the packing lacks everything is shifted. */
+    private static byte[] unpack(final PosedFunction function, final Pointer buffer, final int bytes) {
+        final byte[] parameters = new byte[bytes];
+        final int[] offsets = function.kernel().parameterOffsets();
+        for (int index = 0; index < offsets.length; index++) {
+            final int from = function.imageOffsets()[index];
+            final int length = Math.min(function.kernel().parameters().get(index).bytes(), bytes - from);
+            if (length > 0) {
+                buffer.read(from, parameters, offsets[index], length);
+            }
+        }
+        return parameters;
     }
 
     private static byte[] gather(final PosedFunction function, final Pointer pointers, final int bytes) {

@@ -114,7 +114,7 @@ final class ModuleCalls {
         final String ptx = images.ptx(parts.group(1), parts.group(2)).orElseThrow(() -> new IllegalStateException(
                 "there is no PTX of " + name + " among the test resources"));
         return new PosedModule(context, name, parts.group(2), PtxProgram.load(ptx, context.memory()),
-                images.text(parts.group(1) + ".json").orElse(null));
+                images.text(parts.group(1) + ".json").orElse(null), content);
     }
 
     private PosedModule fromPtx(final PosedContext context, final String text) {
@@ -137,7 +137,7 @@ final class ModuleCalls {
             throw new Refusal(CUresult.CUDA_ERROR_INVALID_PTX, "PTX for " + program.target() + " on compute capability "
                     + capability);
         }
-        return new PosedModule(context, "PTX", program.target(), program, null);
+        return new PosedModule(context, "PTX", program.target(), program, null, null);
     }
 
     private void function(final Arguments arguments) {

@@ -69,6 +69,11 @@ final class PosedContext {
         return brokenBy != 0;
     }
 
+    /** What has broken it, or 0. */
+    int error() {
+        return brokenBy;
+    }
+
     /** The first error stays. */
     void breakBy(final int result) {
         brokenBy = brokenBy == 0 ? result : brokenBy;

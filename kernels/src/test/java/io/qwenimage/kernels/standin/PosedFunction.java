@@ -7,12 +7,15 @@ final class PosedFunction {
     private final PosedModule module;
     private final DecodedKernel kernel;
     private final KernelFigures figures;
+    private final int[] imageOffsets;
     private int dynamicSharedLimit;
 
     PosedFunction(final PosedModule module, final DecodedKernel kernel, final KernelFigures figures) {
         this.module = module;
         this.kernel = kernel;
         this.figures = figures;
+        this.imageOffsets = module.cubin() == null ? kernel.parameterOffsets()
+                : ImageParameters.offsets(module.cubin(), kernel.name()).orElse(kernel.parameterOffsets());
         this.dynamicSharedLimit = PosedDevice.SHARED_BYTES_PER_BLOCK - figures.staticSharedBytes();
     }
 
@@ -26,6 +29,11 @@ final class PosedFunction {
 
     KernelFigures figures() {
         return figures;
+    }
+
+    /** Where each parameter lies in the image, which is not always where the PTX has it. */
+    int[] imageOffsets() {
+        return imageOffsets;
     }
 
     int dynamicSharedLimit() {

@@ -10,6 +10,8 @@ import io.qwenimage.ptx.PtxProgram;
  * @param architecture that its figures are of: {@code sm_80}
  * @param program what the PTX machine runs
  * @param figures JSON of the build, or null where there is none
+ * @param cubin content of the image, or null where it is PTX
  */
-record PosedModule(PosedContext context, String image, String architecture, PtxProgram program, String figures) {
+record PosedModule(PosedContext context, String image, String architecture, PtxProgram program, String figures,
+                   byte[] cubin) {
 }

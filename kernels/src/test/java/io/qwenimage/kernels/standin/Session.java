@@ -17,6 +17,8 @@ final class Session {
     private final Map<Integer, PosedContext> primaries = new HashMap<>();
     private final Map<Integer, Integer> holders = new HashMap<>();
     private final Map<Integer, Long> primaryHandles = new HashMap<>();
+    /** The errors of broken contexts that were released and not reset, by device. */
+    private final Map<Integer, Integer> keptErrors = new HashMap<>();
     private final ThreadLocal<PosedContext> current = new ThreadLocal<>();
     private final Handles handles = new Handles();
     private final HostMemory host = new HostMemory();
@@ -91,6 +93,9 @@ final class Session {
         if (faults.areDevicesGone()) {
             throw new Refusal(CUresult.CUDA_ERROR_DEVICE_UNAVAILABLE, null);
         }
+        if (keptErrors.containsKey(ordinal)) {
+            throw new Refusal(keptErrors.get(ordinal), null);
+        }
         holders.merge(ordinal, 1, Integer::sum);
         if (!primaries.containsKey(ordinal)) {
             final PosedContext context = new PosedContext(device, ordinal, new DeviceMemory(
@@ -108,8 +113,20 @@ final class Session {
             holders.put(ordinal, 0);
             throw new Refusal(CUresult.CUDA_ERROR_INVALID_CONTEXT, "releasing a context that nobody holds");
         }
-        if (left == 0) {
+        if (left == 0 && primaries.containsKey(ordinal)) {
             destroyPrimary(ordinal);
+        }
+    }
+
+    /** Destroys the context whoever holds it, and with it the error that broke it. */
+    void resetPrimary(final int ordinal) {
+        device(ordinal);
+        if (primaries.containsKey(ordinal)) {
+            destroyPrimary(ordinal);
+        }
+        keptErrors.remove(ordinal);
+        if (faults.areDevicesGone()) {
+            throw new Refusal(CUresult.CUDA_ERROR_DEVICE_UNAVAILABLE, null);
         }
     }
 
@@ -117,7 +134,9 @@ final class Session {
         final PosedContext context = primaries.remove(ordinal);
         handles.close(primaryHandles.remove(ordinal), PosedContext.class);
         // Of a broken context, or one with a kernel that does not end, nobody can close anything.
-        if (!context.isBroken() && !context.isStuck()) {
+        if (context.isBroken()) {
+            keptErrors.put(ordinal, context.error());
+        } else if (!context.isStuck()) {
             context.drain();
             context.leaks().forEach(leak -> find("a leak at the end of the context of " + context.device().name() + ": "
                     + leak));

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.qwenimage.kernels.driver.CudaDevice;
+import io.qwenimage.ptx.memory.DeviceMemory;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -297,6 +298,54 @@ class StandInTest {
         assertEquals(4, standIn.books().bytesToHost());
         assertEquals(1, standIn.books().allocations());
         assertEquals(0, standIn.books().launches());
+    }
+
+    /** As a device reads them: where the image has its parameters, not where their alignment alone would put them. */
+    @Test
+    void testPackedArgumentsWithoutTheGapOfTheImage() {
+        enter(1);
+        final CUmodule module = new CUmodule();
+        succeed(JCudaDriver.cuModuleLoadData(module, image("vector_add.sm_90a.cubin")));
+        final CUfunction kernel = new CUfunction();
+        succeed(JCudaDriver.cuModuleGetFunction(kernel, module, "parameter_bytes_u8"));
+        final ByteBuffer packed = ByteBuffer.allocate(200).order(ByteOrder.LITTLE_ENDIAN);
+        packed.putInt(0, 4).putLong(192, DeviceMemory.FIRST_ADDRESS);
+        succeed(JCudaDriver.cuLaunchKernel(kernel, 1, 1, 1, 1, 1, 1, 0, null, null,
+                Pointer.to(JCudaDriver.CU_LAUNCH_PARAM_BUFFER_POINTER, Pointer.to(packed.array()),
+                        JCudaDriver.CU_LAUNCH_PARAM_BUFFER_SIZE, Pointer.to(new long[] {200}),
+                        JCudaDriver.CU_LAUNCH_PARAM_END)));
+        refuse(CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, JCudaDriver.cuCtxSynchronize(), "access out of bounds", "st.");
+        reset(1);
+        release(1);
+        release(0);
+        enter(0);
+    }
+
+    @Test
+    void testErrorOfABrokenContextStaysUntilItIsReset() {
+        succeed(launch(kernel("stray_write_f32"), 1, 1, 1, 0));
+        assertEquals(CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, JCudaDriver.cuCtxSynchronize());
+        standIn.clearFindings();
+        release(0);
+        final CUdevice device = new CUdevice();
+        succeed(JCudaDriver.cuDeviceGet(device, 0));
+        assertEquals(CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,
+                JCudaDriver.cuDevicePrimaryCtxRetain(new CUcontext(), device));
+        reset(0);
+        enter(0);
+        allocate(4);
+        reset(0);
+        assertEquals(CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED, JCudaDriver.cuCtxSynchronize());
+        assertEquals(1, standIn.findings().size(), () -> standIn.findings().toString());
+        release(0);
+        enter(0);
+        assertEquals(List.of("the context of Stand-in A100"), standIn.open());
+    }
+
+    private static void reset(final int ordinal) {
+        final CUdevice device = new CUdevice();
+        succeed(JCudaDriver.cuDeviceGet(device, ordinal));
+        succeed(JCudaDriver.cuDevicePrimaryCtxReset(device));
     }
 
     private void refuse(final int expected, final int result, final String... parts) {
