@@ -139,7 +139,7 @@ class ArchitectureTest {
     private static ArchRule processors(final String root) {
         final DescribedPredicate<JavaClass> signals = DescribedPredicate.describe("signals and settings of the engine", type ->
                 List.of("io.qwenimage.backend.Cancellation", "io.qwenimage.backend.ResourceExhaustedException",
-                        "io.qwenimage.weights.WeightException",
+                        "io.qwenimage.backend.DeviceFaultException", "io.qwenimage.weights.WeightException",
                         "io.qwenimage.generation.SamplingSettings").contains(type.getName()));
         final DescribedPredicate<JavaClass> implementations = DescribedPredicate.describe("implementations",
                 type -> type.getSimpleName().startsWith("Standard") && type.getPackageName().startsWith(HOUSE));

@@ -4,6 +4,7 @@ import io.qwenimage.tensor.DType;
 import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
+import java.util.Optional;
 
 /**
  * The operations that the models need, at the level of the mathematics, fused where hardware fuses. Every operation
@@ -13,7 +14,7 @@ import io.qwenimage.tensor.Tensor;
  * <p>Activations have {@link #activationType()}; norms, softmax and the latents' own update are computed in F32
  * whatever that is. Weights may have any floating type. An argument whose shape or type does not fit is refused with
  * an {@link IllegalArgumentException} that states the actual values; a lack of memory with a
- * {@link ResourceExhaustedException}. A backend may be used by several threads, each with arenas of its own.
+ * {@link ResourceExhaustedException}, a device that fails with a {@link DeviceFaultException}. A backend may be used by several threads, each with arenas of its own.
  */
 public interface Backend extends AutoCloseable {
     /** One sentence for people: which device, which libraries, which kernels were chosen and why. */
@@ -24,6 +25,14 @@ public interface Backend extends AutoCloseable {
 
     /** The books of this backend's memory. */
     MemoryStatus memory();
+
+    /**
+     * The error that has left the device's memory and work unusable for good, in words; empty as long as there is none.
+     * All that is left to do then is to close the backend, and to open it anew.
+     */
+    default Optional<String> loss() {
+        return Optional.empty();
+    }
 
     /**
      * Opens an outermost arena.

@@ -63,7 +63,8 @@ final class DeviceOptions {
             install();
         }
         try {
-            return CudaBackend.open(new CudaOptions(number, 0, type, libraries));
+            return CudaBackend.open(CudaOptions.defaults().withOrdinal(number).withActivationType(type)
+                    .withLibraryFolder(libraries));
         } catch (final IllegalStateException | IllegalArgumentException e) {
             throw new CommandException("--device is cuda, but " + e.getMessage() + "; or use --device cpu");
         }

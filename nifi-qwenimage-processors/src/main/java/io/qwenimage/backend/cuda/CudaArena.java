@@ -66,11 +66,17 @@ final class CudaArena implements Arena {
         return tensor;
     }
 
+    /** Under the backend's lock, because a backend that is given up closes the arenas of others. */
     @Override
     public void close() {
-        if (closed) {
-            return;
+        synchronized (backend) {
+            if (!closed) {
+                giveEverythingBack();
+            }
         }
+    }
+
+    private void giveEverythingBack() {
         closed = true;
         for (final CudaArena child : List.copyOf(children)) {
             child.close();

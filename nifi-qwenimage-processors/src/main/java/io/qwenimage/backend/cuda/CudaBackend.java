@@ -10,9 +10,11 @@ import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.backend.RotaryTable;
 import io.qwenimage.backend.WeightRole;
 import io.qwenimage.kernels.driver.CudaDevice;
+import io.qwenimage.kernels.driver.CudaException;
 import io.qwenimage.kernels.driver.CudaStream;
 import io.qwenimage.kernels.driver.CudaUnavailableException;
 import io.qwenimage.kernels.driver.DeviceBuffer;
+import io.qwenimage.kernels.driver.DeviceLostException;
 import io.qwenimage.kernels.driver.DeviceMemoryException;
 import io.qwenimage.kernels.driver.DeviceProperties;
 import io.qwenimage.kernels.driver.MemoryBooks;
@@ -27,6 +29,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -66,7 +69,7 @@ public final class CudaBackend implements Backend {
      * @throws IllegalStateException if the driver, the device or a library is missing; the message says which and what
      *                               brings it
      */
-    public static CudaBackend open(final CudaOptions options) {
+    public static Backend open(final CudaOptions options) {
         final long budget;
         final CudaDevice device;
         try {
@@ -76,8 +79,9 @@ public final class CudaBackend implements Backend {
             throw new IllegalStateException(e.getMessage(), e);
         }
         try {
+            device.limitWaits(options.waitLimit());
             CudaLibraries.load(options.libraryFolder());
-            return new CudaBackend(options.withMemoryBudget(budget), device);
+            return CudaFaults.told(new CudaBackend(options.withMemoryBudget(budget), device));
         } catch (final RuntimeException | LinkageError e) {
             device.close();
             throw e;
@@ -109,6 +113,23 @@ public final class CudaBackend implements Backend {
         final MemoryBooks books = device.memory().books();
         return new MemoryStatus(books.budget(), weightBytes, books.inUse() - weightBytes - products.workspaceBytes(),
                 books.pooled());
+    }
+
+    @Override
+    public Optional<String> loss() {
+        return device.loss().map(DeviceLostException::getMessage);
+    }
+
+    /** The same, after asking the device whether something has happened that nobody has noticed yet. */
+    synchronized Optional<String> findLoss() {
+        if (!device.isLost() && !stream.isCapturing()) {
+            try {
+                stream.isDone();
+            } catch (final CudaException | IllegalStateException e) {
+                return loss();
+            }
+        }
+        return loss();
     }
 
     @Override
@@ -393,6 +414,8 @@ public final class CudaBackend implements Backend {
             return buffer;
         } catch (final DeviceMemoryException e) {
             throw new ResourceExhaustedException("\"" + purpose + "\": " + e.getMessage(), e);
+        } catch (final CudaException e) {
+            throw CudaFaults.told(e, this);
         }
     }
 

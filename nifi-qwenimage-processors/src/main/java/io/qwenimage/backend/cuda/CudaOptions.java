@@ -2,6 +2,7 @@ package io.qwenimage.backend.cuda;
 
 import io.qwenimage.tensor.DType;
 import java.nio.file.Path;
+import java.time.Duration;
 
 /**
  * How a CUDA backend is to be opened.
@@ -11,8 +12,10 @@ import java.nio.file.Path;
  *                       is free
  * @param activationType {@link DType#BF16} for speed, {@link DType#F32} to compare with single precision
  * @param libraryFolder  where cuBLASLt lies; null for where the system finds libraries
+ * @param waitLimit      how long one wait for the device may take before it is given up; null for without a bound
  */
-public record CudaOptions(int ordinal, long memoryBudget, DType activationType, Path libraryFolder) {
+public record CudaOptions(int ordinal, long memoryBudget, DType activationType, Path libraryFolder,
+        Duration waitLimit) {
     /** Checks the values. */
     public CudaOptions {
         if (ordinal < 0) {
@@ -26,23 +29,33 @@ public record CudaOptions(int ordinal, long memoryBudget, DType activationType, 
         }
     }
 
-    /** The first device, BF16, most of the free memory, libraries of the system. */
+    /** The first device, BF16, most of the free memory, libraries of the system, waits without a bound. */
     public static CudaOptions defaults() {
-        return new CudaOptions(0, 0, DType.BF16, null);
+        return new CudaOptions(0, 0, DType.BF16, null, null);
     }
 
     /** The same with another type of activations. */
     public CudaOptions withActivationType(final DType type) {
-        return new CudaOptions(ordinal, memoryBudget, type, libraryFolder);
+        return new CudaOptions(ordinal, memoryBudget, type, libraryFolder, waitLimit);
     }
 
     /** The same with another budget, in bytes. */
     public CudaOptions withMemoryBudget(final long bytes) {
-        return new CudaOptions(ordinal, bytes, activationType, libraryFolder);
+        return new CudaOptions(ordinal, bytes, activationType, libraryFolder, waitLimit);
     }
 
     /** The same with libraries from a folder. */
     public CudaOptions withLibraryFolder(final Path folder) {
-        return new CudaOptions(ordinal, memoryBudget, activationType, folder);
+        return new CudaOptions(ordinal, memoryBudget, activationType, folder, waitLimit);
+    }
+
+    /** The same with another device. */
+    public CudaOptions withOrdinal(final int number) {
+        return new CudaOptions(number, memoryBudget, activationType, libraryFolder, waitLimit);
+    }
+
+    /** The same with bounded waits. */
+    public CudaOptions withWaitLimit(final Duration limit) {
+        return new CudaOptions(ordinal, memoryBudget, activationType, libraryFolder, limit);
     }
 }

@@ -114,7 +114,8 @@ final class MatrixProducts implements AutoCloseable {
             final long result) {
         final MatrixPlan plan = plan(shape);
         if (!plan.isSupported()) {
-            throw new CublasException("cuBLASLt " + version() + " has no algorithm for " + shape);
+            throw new CublasException("cuBLASLt " + version() + " has no algorithm for " + shape,
+                    cublas.CUBLAS_STATUS_NOT_SUPPORTED);
         }
         plan.bias(bias);
         final Address d = new Address(result);
@@ -132,7 +133,7 @@ final class MatrixProducts implements AutoCloseable {
     /** Refuses a status that is not success. */
     static void check(final int status, final String call) {
         if (status != cublas.CUBLAS_STATUS_SUCCESS) {
-            throw new CublasException(call + " failed with " + name(status));
+            throw new CublasException(call + " failed with " + name(status), status);
         }
     }
 

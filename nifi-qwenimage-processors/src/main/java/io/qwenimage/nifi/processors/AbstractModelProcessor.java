@@ -1,6 +1,7 @@
 package io.qwenimage.nifi.processors;
 
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.backend.DeviceFaultException;
 import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.image.ImageException;
 import io.qwenimage.nifi.services.ModelLease;
@@ -81,7 +82,8 @@ abstract class AbstractModelProcessor<P> extends AbstractProcessor implements Ve
             session.rollback();
         } catch (final TerminatedTaskException e) {
             throw e;
-        } catch (final ResourceExhaustedException | ServiceUnavailableException | WeightException e) {
+        } catch (final ResourceExhaustedException | DeviceFaultException | ServiceUnavailableException
+                | WeightException e) {
             retreat(context, session, flowFile, e.getMessage(), e);
         } catch (final FlowFileAccessException | ProcessException e) {
             retreat(context, session, flowFile, "its content could not be read or written ("

@@ -1,0 +1,55 @@
+package io.qwenimage.backend.cuda;
+
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.DeviceFaultException;
+import io.qwenimage.backend.ResourceExhaustedException;
+import io.qwenimage.kernels.driver.CudaException;
+import io.qwenimage.kernels.driver.DeviceLostException;
+import io.qwenimage.kernels.driver.DeviceMemoryException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import org.bytedeco.cuda.global.cublas;
+
+/** Tells faults of the driver and of cuBLASLt in the words of backends. */
+final class CudaFaults {
+    private static final int OUT_OF_MEMORY = 2;
+
+    private CudaFaults() {
+    }
+
+    /** The same operations, whose faults are those that {@link Backend} names. */
+    static Backend told(final CudaBackend backend) {
+        return (Backend) Proxy.newProxyInstance(Backend.class.getClassLoader(), new Class<?>[] {Backend.class},
+                (proxy, method, arguments) -> {
+                    try {
+                        return method.invoke(backend, arguments);
+                    } catch (final InvocationTargetException e) {
+                        throw e.getCause() instanceof final RuntimeException fault ? told(fault, backend) : e.getCause();
+                    }
+                });
+    }
+
+    /** A fault in the words of backends; whatever is none of the device comes back as it is. */
+    static RuntimeException told(final RuntimeException fault, final CudaBackend backend) {
+        return switch (fault) {
+            case final DeviceMemoryException e -> new ResourceExhaustedException(e.getMessage(), e);
+            case final DeviceLostException e -> new DeviceFaultException(e.getMessage(), e);
+            case final CudaException e when e.code() == OUT_OF_MEMORY -> exhausted(e);
+            case final CublasException e when e.status() == cublas.CUBLAS_STATUS_ALLOC_FAILED -> exhausted(e);
+            case final CudaException e -> failed(e, backend);
+            case final CublasException e -> failed(e, backend);
+            default -> fault;
+        };
+    }
+
+    private static ResourceExhaustedException exhausted(final RuntimeException fault) {
+        return new ResourceExhaustedException(fault.getMessage() + "; the memory beside the pool is spent: a smaller memory "
+                + "budget, fewer requests at a time or the end of other programs on the device helps", fault);
+    }
+
+    /** A library that fails often does so because a kernel has broken the context: then that is the news. */
+    private static DeviceFaultException failed(final RuntimeException fault, final CudaBackend backend) {
+        return backend.findLoss().map(loss -> new DeviceFaultException(loss + " (noticed as: " + fault.getMessage() + ")",
+                fault)).orElseGet(() -> new DeviceFaultException(fault.getMessage(), fault));
+    }
+}
