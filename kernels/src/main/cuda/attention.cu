@@ -63,7 +63,9 @@ struct Tiles {
     /** First output row of the block and how many there are: kept here, the loop needs the registers. */
     static constexpr int BOUNDS = RING + STAGES * TILE_BYTES;
     static constexpr int SHARED_BYTES = BOUNDS + 8;
-    static constexpr int COPY_ROWS = THREADS / CHUNKS;
+    /** Lanes that copy a row: a quarter of a warp never writes to two rows, whose banks would meet. */
+    static constexpr int COPY_LANES = (CHUNKS + 7) / 8 * 8;
+    static constexpr int COPY_ROWS = THREADS / COPY_LANES;
     static_assert(WIDTH % 16 == 0 && KEYS % 16 == 0, "fragments are 16 wide");
     static_assert(!QUERIES_IN_REGISTERS || QUERY_BYTES <= TILE_BYTES, "queries arrive in the last stage");
 
@@ -81,7 +83,8 @@ struct Copier {
     int bytes;
 
     explicit __device__ __forceinline__ Copier(const int width)
-        : row(kept(threadIdx.x / Tile::CHUNKS)), chunk(threadIdx.x % Tile::CHUNKS), bytes(chunk * 8 < width ? 16 : 0) {}
+        : row(kept(threadIdx.x / Tile::COPY_LANES)), chunk(threadIdx.x % Tile::COPY_LANES),
+          bytes(chunk * 8 < width ? 16 : 0) {}
 
     /** Offset of the thread's column in a row of the source. */
     __device__ __forceinline__ int column() const {
@@ -92,7 +95,8 @@ struct Copier {
     template <int ROWS>
     __device__ __forceinline__ void copy(const unsigned tile, const unsigned long long source,
                                          const unsigned row_bytes, const int last) const {
-        if (THREADS % Tile::CHUNKS != 0 && row >= Tile::COPY_ROWS) {
+        if (THREADS % Tile::COPY_LANES != 0 && row >= Tile::COPY_ROWS
+            || Tile::COPY_LANES != Tile::CHUNKS && chunk >= Tile::CHUNKS) {
             return;
         }
 #pragma unroll

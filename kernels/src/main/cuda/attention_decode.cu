@@ -11,7 +11,8 @@
 //
 //   q [H, D], k and v [length, H / group, D], strides in elements, D contiguous; out [H, D] contiguous
 //   T = BF16 or F16; D a multiple of 8, at most WIDTH; addresses and strides multiples of 16 bytes; scale > 0
-//   workspace  [H / group, row tiles, splits, 16, WIDTH + 2] floats: unnormalised output, maximum, sum
+//   workspace  [H / group, row tiles, splits, 16, WIDTH + 8] floats: unnormalised output, maximum, sum, and a rest that
+//              makes rows of whole sectors
 //   counters   [H / group, row tiles] ints, zero before and after
 //   grid (splits, H / group, ceil(group / 16)); block 32 * warps
 //
@@ -42,7 +43,7 @@ struct Shape {
     static constexpr int STAGE_BYTES = 2 * TILE_BYTES;
     static constexpr int WARP_BYTES = STAGES * STAGE_BYTES;
     static constexpr int COPIES = KEYS * CHUNKS / WARP;
-    static constexpr int PART = WIDTH + 2;
+    static constexpr int PART = WIDTH + 8;
     static_assert(WIDTH % 64 == 0, "rows are swizzled by 128 bytes");
     static_assert(ROWS * PART * 4 <= WARP_BYTES, "a warp leaves its part where its ring was");
 
@@ -51,8 +52,8 @@ struct Shape {
     }
 };
 
-/** Starts the copies of 16 rows; rows past `last` repeat it, chunks beyond the head become zero. */
-template <typename S>
+/** Starts the copies of 16 rows; chunks beyond the head become zero, rows past `last` too, or they repeat it. */
+template <typename S, bool REPEATS>
 __device__ __forceinline__ void copy_rows(const unsigned tile, const unsigned long long source,
                                           const unsigned row_bytes, const int first, const int last,
                                           const int width) {
@@ -62,7 +63,7 @@ __device__ __forceinline__ void copy_rows(const unsigned tile, const unsigned lo
         const int index = i * WARP + lane;
         const int row = index / S::CHUNKS;
         const int chunk = index % S::CHUNKS;
-        const bool inside = chunk * 8 < width;
+        const bool inside = chunk * 8 < width && (REPEATS || first + row <= last);
         const unsigned from = min(first + row, last);
         copy_async_16(tile + S::offset(row, chunk), source + 1ull * from * row_bytes + (inside ? chunk * 16 : 0),
                       inside ? 16 : 0);
@@ -215,15 +216,16 @@ __device__ __forceinline__ void decode(const T* const q, const T* const k, const
         const unsigned long long keys = global_address(k) + blockIdx.y * (2ll * k_head);
         const unsigned long long values = global_address(v) + blockIdx.y * (2ll * v_head);
         const unsigned last_stage = ring + (STAGES - 1) * S::STAGE_BYTES;
-        copy_rows<S>(last_stage, global_address(q) + first_head * (2ll * q_head), 2u * q_head, 0, rows - 1, width);
+        copy_rows<S, false>(last_stage, global_address(q) + first_head * (2ll * q_head), 2u * q_head, 0, rows - 1,
+                            width);
         copy_async_commit();
 #pragma unroll
         for (int stage = 0; stage < STAGES - 1; ++stage) {
             const int first = key + stage * block_step;
             if (first < end) {
                 const unsigned tile = ring + stage * S::STAGE_BYTES;
-                copy_rows<S>(tile, keys, 2u * k_row, first, length - 1, width);
-                copy_rows<S>(tile + S::TILE_BYTES, values, 2u * v_row, first, length - 1, width);
+                copy_rows<S, true>(tile, keys, 2u * k_row, first, length - 1, width);
+                copy_rows<S, true>(tile + S::TILE_BYTES, values, 2u * v_row, first, length - 1, width);
             }
             copy_async_commit();
         }
@@ -241,8 +243,8 @@ __device__ __forceinline__ void decode(const T* const q, const T* const k, const
             __syncwarp();
             const int next = key + (STAGES - 1) * block_step;
             if (next < end) {
-                copy_rows<S>(free_stage, keys, 2u * k_row, next, length - 1, width);
-                copy_rows<S>(free_stage + S::TILE_BYTES, values, 2u * v_row, next, length - 1, width);
+                copy_rows<S, true>(free_stage, keys, 2u * k_row, next, length - 1, width);
+                copy_rows<S, true>(free_stage + S::TILE_BYTES, values, 2u * v_row, next, length - 1, width);
             }
             copy_async_commit();
             step<T, S>(part, query, stage, stage + S::TILE_BYTES, end - key, scale);

@@ -154,7 +154,7 @@ def decode(driver, q, k, v, out, length, device_length=None, splits=None):
     if splits is None:
         processors = torch.cuda.get_device_properties(0).multi_processor_count
         splits = max(1, min(processors // (key_heads * row_tiles), -(-length // block_keys)))
-    workspace = torch.full((key_heads * row_tiles * splits * DECODE_ROWS * (limit + 2),), float("nan"), device="cuda")
+    workspace = torch.full((key_heads * row_tiles * splits * DECODE_ROWS * (limit + 8),), float("nan"), device="cuda")
     counters = torch.zeros(key_heads * row_tiles, dtype=torch.int32, device="cuda")
     launch = driver.launcher("attention_decode", "attention_decode_%d_%s" % (limit, kind(q)),
                              (splits, key_heads, row_tiles), 32 * warps, shared, [

@@ -29,6 +29,8 @@ public final class AttentionKernels implements AutoCloseable {
     /** Keys of a warp's step, and query heads of a block: the sides of a matrix fragment. */
     private static final int DECODE_TILE = 16;
     private static final int DECODE_STAGES = 3;
+    /** Numbers behind each row of a part: its maximum and its sum, filled up to a whole sector. */
+    private static final int DECODE_STATE = 8;
     private static final int DECODE_SHARED_BYTES_PER_BLOCK = 98304;
     private static final int DECODE_MOST_WARPS = 4;
     /** Blocks a multiprocessor: their rings of asynchronous copies fill its shared memory. */
@@ -136,7 +138,7 @@ public final class AttentionKernels implements AutoCloseable {
         final int warps = Math.min(DECODE_MOST_WARPS, DECODE_SHARED_BYTES_PER_BLOCK / warpBytes);
         final int splits = splits(length, warps * DECODE_TILE, keyHeads * rowTiles);
         final int tiles = keyHeads * rowTiles;
-        final long partBytes = (long) DECODE_TILE * (limit + 2) * Float.BYTES;
+        final long partBytes = (long) DECODE_TILE * (limit + DECODE_STATE) * Float.BYTES;
         try (DeviceBuffer workspace = stream.allocate(splits == 1 ? 1 : tiles * splits * partBytes);
              DeviceBuffer counters = stream.allocate((long) tiles * Integer.BYTES)) {
             if (splits > 1) {

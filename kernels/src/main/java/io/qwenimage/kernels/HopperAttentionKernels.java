@@ -34,18 +34,18 @@ public final class HopperAttentionKernels implements AutoCloseable {
     // The shape of the tile, as in attention_hopper.cu.
     private static final int CONSUMERS = 2;
     private static final int STAGES = 2;
-    private static final int QUERY_TILE = 64 * CONSUMERS;
-    private static final int KEY_TILE = 128;
+    static final int QUERY_TILE = 64 * CONSUMERS;
+    static final int KEY_TILE = 128;
     private static final int WARPGROUP = 128;
-    private static final int COUNTERS_PER_TILE = 4 * CONSUMERS;
-    private static final int THREADS = WARPGROUP * (1 + CONSUMERS);
+    static final int COUNTERS_PER_TILE = 4 * CONSUMERS;
+    static final int THREADS = WARPGROUP * (1 + CONSUMERS);
     private static final int ELEMENT_BYTES = 2;
     private static final int BARRIERS = 2 + 4 * STAGES;
     /** {@code sizeof(Shared)}, a multiple of its alignment. */
-    private static final int SHARED_BYTES = Math.ceilDiv(HEAD * ELEMENT_BYTES * (QUERY_TILE + 2 * STAGES * KEY_TILE)
+    static final int SHARED_BYTES = Math.ceilDiv(HEAD * ELEMENT_BYTES * (QUERY_TILE + 2 * STAGES * KEY_TILE)
             + 2 * Item.INTS * Integer.BYTES + BARRIERS * Long.BYTES, 1024) * 1024;
     /** Output in single precision, then maxima and sums, by 16 bytes for each thread. */
-    private static final long SLOT_BYTES = CONSUMERS * WARPGROUP * (HEAD / 8 + 1) * 16L;
+    static final long SLOT_BYTES = CONSUMERS * WARPGROUP * (HEAD / 8 + 1) * 16L;
 
     /** Elements of a swizzled row of shared memory: the tensor maps see a head as two panels of so many columns. */
     private static final int PANEL = 64;

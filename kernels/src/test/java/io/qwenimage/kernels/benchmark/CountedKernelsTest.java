@@ -15,7 +15,7 @@ class CountedKernelsTest {
     @FieldSource("KERNELS")
     void testMemoryIsUsedWell(final CountedKernel kernel) {
         final CountedKernel.Counted counted = kernel.count();
-        assertEquals(0, counted.spillBytes(), "bytes of spilled registers");
+        assertEquals(0, counted.figures().spillBytes(), "bytes of spilled registers");
         assertEquals(0, counted.conflicts(), "bank conflicts");
         // Fewer than the ideal where lanes read the same bytes.
         assertTrue(counted.sectors() <= counted.idealSectors(), () -> counted.sectors() + " sectors, not "
