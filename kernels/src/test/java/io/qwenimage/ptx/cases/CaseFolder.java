@@ -4,11 +4,13 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * A case: one launch with its buffers before and after.
@@ -28,6 +30,18 @@ import java.util.Map;
 record CaseFolder(String name, String ptx, String entry, int[] grid, int[] block, int dynamicSharedBytes,
                   List<Argument> arguments, double absolute, double relative, Map<String, StoredTensor> before,
                   Map<String, StoredTensor> expected) {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final long UNSIGNED_END = 1L << Integer.SIZE;
+
+    /** The folder itself if it is a case, else those of its sub-folders that are, sorted. */
+    static List<Path> in(final Path folder) throws IOException {
+        if (Files.isRegularFile(folder.resolve("case.json"))) {
+            return List.of(folder);
+        }
+        try (Stream<Path> children = Files.list(folder)) {
+            return children.filter(child -> Files.isRegularFile(child.resolve("case.json"))).sorted().toList();
+        }
+    }
 
     /**
      * Reads a folder.
@@ -36,11 +50,17 @@ record CaseFolder(String name, String ptx, String entry, int[] grid, int[] block
      */
     static CaseFolder read(final Path folder) {
         try {
-            return read(folder, new ObjectMapper().readTree(required(folder.resolve("case.json")).toFile()));
-        } catch (final JsonProcessingException e) {
-            throw new BrokenCaseException("case.json is no JSON: " + e.getOriginalMessage());
+            return read(folder, json(required(folder.resolve("case.json"))));
         } catch (final IOException e) {
             throw new BrokenCaseException(e.getMessage() == null ? e.toString() : e.getMessage());
+        }
+    }
+
+    private static JsonNode json(final Path file) throws IOException {
+        try {
+            return JSON.readTree(file.toFile());
+        } catch (final JsonProcessingException e) {
+            throw new BrokenCaseException("case.json is no JSON: " + e.getOriginalMessage());
         }
     }
 
@@ -51,6 +71,9 @@ record CaseFolder(String name, String ptx, String entry, int[] grid, int[] block
         final Path ptx = required(folder.resolve(text(json, "ptx")));
         final Map<String, StoredTensor> before = TensorFile.read(required(folder.resolve("buffers.safetensors")));
         final Map<String, StoredTensor> expected = TensorFile.read(required(folder.resolve("expected.safetensors")));
+        if (!json.path("arguments").isArray()) {
+            throw new BrokenCaseException("case.json has no list of arguments");
+        }
         final List<Argument> arguments = new ArrayList<>();
         for (final JsonNode argument : json.path("arguments")) {
             arguments.add(argument(argument, arguments.size(), before));
@@ -60,16 +83,19 @@ record CaseFolder(String name, String ptx, String entry, int[] grid, int[] block
         }
         for (final Map.Entry<String, StoredTensor> entry : expected.entrySet()) {
             final StoredTensor buffer = before.get(entry.getKey());
-            if (buffer == null || buffer.bytes().length != entry.getValue().bytes().length) {
-                throw new BrokenCaseException("expected buffer " + entry.getKey() + " of "
-                    + entry.getValue().bytes().length + " bytes is not in buffers.safetensors with that size");
+            if (buffer == null) {
+                throw new BrokenCaseException("expected.safetensors has " + entry.getKey()
+                    + ", buffers.safetensors has not");
+            }
+            if (buffer.bytes().length != entry.getValue().bytes().length) {
+                throw new BrokenCaseException("expected buffer " + entry.getKey() + " is " + entry.getValue()
+                    + ", in buffers.safetensors it is " + buffer);
             }
         }
-        final JsonNode tolerance = json.path("tolerance");
-        return new CaseFolder(folder.toAbsolutePath().normalize().getFileName().toString(), Files.readString(ptx),
+        return new CaseFolder(folder.toAbsolutePath().normalize().getFileName().toString(), new String(Files.readAllBytes(ptx), StandardCharsets.UTF_8),
             text(json, "entry"), triple(json, "grid"), triple(json, "block"),
-            (int) number(json, "dynamic_shared_bytes"), arguments, tolerance.path("absolute").asDouble(0),
-            tolerance.path("relative").asDouble(0), before, expected);
+            (int) number(json, "dynamic_shared_bytes"), arguments, tolerance(json, "absolute"),
+            tolerance(json, "relative"), before, expected);
     }
 
     private static Argument argument(final JsonNode json, final int index, final Map<String, StoredTensor> before) {
@@ -84,12 +110,13 @@ record CaseFolder(String name, String ptx, String entry, int[] grid, int[] block
                     return new Argument(value.asText(), 8, 0);
                 }
                 case "i32", "u32" -> {
-                    if (value.isIntegralNumber()) {
+                    if (value.isIntegralNumber() && value.canConvertToLong() && value.asLong() >= Integer.MIN_VALUE
+                        && value.asLong() < UNSIGNED_END) {
                         return new Argument(null, 4, value.asLong());
                     }
                 }
                 case "i64", "u64" -> {
-                    if (value.isIntegralNumber()) {
+                    if (value.isIntegralNumber() && value.bigIntegerValue().bitLength() <= Long.SIZE) {
                         return new Argument(null, 8, value.bigIntegerValue().longValue());
                     }
                 }
@@ -125,6 +152,18 @@ record CaseFolder(String name, String ptx, String entry, int[] grid, int[] block
         };
     }
 
+    private static double tolerance(final JsonNode json, final String kind) {
+        final JsonNode value = json.path("tolerance").path(kind);
+        if (value.isMissingNode()) {
+            return 0;
+        }
+        if (!value.isNumber() || !(value.doubleValue() >= 0)) {
+            throw new BrokenCaseException("case.json: the " + kind + " tolerance is " + value
+                + ", accepted: numbers from 0");
+        }
+        return value.doubleValue();
+    }
+
     private static Path required(final Path file) {
         if (!Files.isRegularFile(file)) {
             throw new BrokenCaseException(file.getFileName() + " is missing");
@@ -145,7 +184,7 @@ record CaseFolder(String name, String ptx, String entry, int[] grid, int[] block
             return 0;
         }
         if (!value.isIntegralNumber() || value.asLong() < 0 || value.asLong() > Integer.MAX_VALUE) {
-            throw new BrokenCaseException("case.json: " + key + " is " + value);
+            throw new BrokenCaseException("case.json: " + key + " is " + value + ", accepted: whole numbers from 0");
         }
         return value.asLong();
     }
@@ -157,8 +196,8 @@ record CaseFolder(String name, String ptx, String entry, int[] grid, int[] block
         }
         final int[] triple = {1, 1, 1};
         for (int axis = 0; axis < values.size(); axis++) {
-            if (!values.get(axis).isIntegralNumber()) {
-                throw new BrokenCaseException("case.json: " + key + " is " + values);
+            if (!values.get(axis).isIntegralNumber() || !values.get(axis).canConvertToInt()) {
+                throw new BrokenCaseException("case.json: " + key + " is " + values + ", accepted: whole numbers");
             }
             triple[axis] = values.get(axis).asInt();
         }

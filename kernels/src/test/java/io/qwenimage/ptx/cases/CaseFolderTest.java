@@ -1,12 +1,12 @@
 package io.qwenimage.ptx.cases;
 
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.qwenimage.ptx.LaunchOptions;
 import java.io.File;
 import java.io.IOException;
 import java.net.URISyntaxException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,16 +24,17 @@ class CaseFolderTest {
 
     @TestFactory
     Stream<DynamicTest> testCases() throws IOException, URISyntaxException {
-        final List<Path> folders = new ArrayList<>();
-        addCases(Path.of(CaseFolderTest.class.getResource("/ptx-cases").toURI()), folders);
+        final List<Path> folders = new ArrayList<>(
+            CaseFolder.in(Path.of(CaseFolderTest.class.getResource("/ptx-cases").toURI())));
         for (final String named : System.getProperty(CASES, "").split(File.pathSeparator)) {
             if (!named.isBlank()) {
-                final int before = folders.size();
-                addCases(Path.of(named), folders);
-                assertTrue(folders.size() > before, "no case.json in or below " + named);
+                final List<Path> found = CaseFolder.in(Path.of(named));
+                assertFalse(found.isEmpty(), "no case.json in or below " + named);
+                folders.addAll(found);
             }
         }
-        return folders.stream().map(folder -> DynamicTest.dynamicTest(folder.getFileName().toString(), () -> hold(folder)));
+        return folders.stream().map(
+            folder -> DynamicTest.dynamicTest(folder.getFileName().toString(), () -> hold(folder)));
     }
 
     private static void hold(final Path folder) {
@@ -41,20 +42,6 @@ class CaseFolderTest {
         for (final long seed : SEEDS) {
             final CaseRun run = CaseRun.of(given, LaunchOptions.standard().withSeed(seed));
             assertTrue(run.holds(), () -> "seed " + seed + ": " + String.join("\n", run.problems()));
-        }
-    }
-
-    private static void addCases(final Path folder, final List<Path> folders) throws IOException {
-        if (Files.isRegularFile(folder.resolve("case.json"))) {
-            folders.add(folder);
-            return;
-        }
-        try (Stream<Path> children = Files.list(folder)) {
-            for (final Path child : children.sorted().toList()) {
-                if (Files.isRegularFile(child.resolve("case.json"))) {
-                    folders.add(child);
-                }
-            }
         }
     }
 }

@@ -13,7 +13,8 @@ import java.util.Map;
 
 /** Runs case folders and says of each whether it holds, or what fell short or was found. */
 public final class PtxMachineMain {
-    private static final String USAGE = "usage: java -jar ptx-machine.jar [--seed N] [--out AFTER.safetensors] CASE_DIR...";
+    private static final String USAGE =
+        "usage: java -jar ptx-machine.jar [--seed N] [--out AFTER.safetensors] CASE_DIR... (or folders of them)";
     private static final int HOLDS = 0;
     private static final int FAILS = 1;
     private static final int WRONG_USAGE = 2;
@@ -44,13 +45,13 @@ public final class PtxMachineMain {
                         out.println(USAGE);
                         return HOLDS;
                     }
-                    default -> folders.add(folder(arguments[i]));
+                    default -> folders.addAll(folders(arguments[i]));
                 }
             }
             if (folders.isEmpty()) {
                 throw new UsageException("no case folder is given");
             }
-        } catch (final UsageException | NumberFormatException | InvalidPathException e) {
+        } catch (final UsageException | NumberFormatException | InvalidPathException | IOException e) {
             err.println(e.getMessage());
             err.println(USAGE);
             return WRONG_USAGE;
@@ -62,7 +63,8 @@ public final class PtxMachineMain {
         final Map<String, StoredTensor> buffers = new LinkedHashMap<>();
         boolean holds = true;
         for (final Path folder : folders) {
-            holds &= run(folder, folders.size() == 1 ? "" : folder.getFileName() + "/", buffers, options);
+            final String prefix = folders.size() == 1 ? "" : folder.toAbsolutePath().normalize().getFileName() + "/";
+            holds &= run(folder, prefix, buffers, options);
         }
         if (after != null) {
             try {
@@ -89,10 +91,18 @@ public final class PtxMachineMain {
         } catch (final BrokenCaseException e) {
             out.println(folder + ": cannot be run: " + e.getMessage());
             return false;
+        } catch (final RuntimeException | StackOverflowError | OutOfMemoryError e) {
+            // A fault of the machine itself, which must not hide how the other cases fare.
+            out.println(folder + ": the machine failed: " + e + at(e));
+            return false;
         }
     }
 
-    private static Path folder(final String argument) {
+    private static String at(final Throwable failure) {
+        return failure.getStackTrace().length == 0 ? "" : " at " + failure.getStackTrace()[0];
+    }
+
+    private static List<Path> folders(final String argument) throws IOException {
         if (argument.startsWith("-")) {
             throw new UsageException("option " + argument + " is not known");
         }
@@ -100,7 +110,8 @@ public final class PtxMachineMain {
         if (!Files.isDirectory(folder)) {
             throw new UsageException(argument + " is no folder");
         }
-        return folder;
+        final List<Path> cases = CaseFolder.in(folder);
+        return cases.isEmpty() ? List.of(folder) : cases;
     }
 
     private static String value(final String[] arguments, final int index, final String option) {

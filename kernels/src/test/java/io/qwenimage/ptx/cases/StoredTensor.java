@@ -1,5 +1,7 @@
 package io.qwenimage.ptx.cases;
 
+import java.util.Arrays;
+
 /**
  * A tensor of a safetensors file.
  *
@@ -24,5 +26,11 @@ record StoredTensor(TensorType type, long[] shape, byte[] bytes) {
             }
         }
         return text.insert(0, "[").toString();
+    }
+
+    /** Type and sizes: {@code BF16[3, 5]}. */
+    @Override
+    public String toString() {
+        return type + Arrays.toString(shape);
     }
 }

@@ -1,5 +1,6 @@
 package io.qwenimage.ptx.cases;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -33,10 +34,7 @@ final class TensorFile {
                 + content.length);
         }
         final int start = Long.BYTES + (int) headerBytes;
-        final JsonNode header = JSON.readTree(content, Long.BYTES, (int) headerBytes);
-        if (header == null || !header.isObject()) {
-            throw new IOException(file + ": the header is no JSON object");
-        }
+        final JsonNode header = header(file, content, (int) headerBytes);
         final Map<String, StoredTensor> tensors = new LinkedHashMap<>();
         for (final Map.Entry<String, JsonNode> entry : header.properties()) {
             if (!entry.getKey().equals("__metadata__")) {
@@ -44,6 +42,19 @@ final class TensorFile {
             }
         }
         return tensors;
+    }
+
+    private static JsonNode header(final Path file, final byte[] content, final int bytes) throws IOException {
+        JsonNode header = null;
+        try {
+            header = JSON.readTree(content, Long.BYTES, bytes);
+        } catch (final JsonProcessingException e) {
+            throw new IOException(file + ": the header is no JSON: " + e.getOriginalMessage(), e);
+        }
+        if (header == null || !header.isObject()) {
+            throw new IOException(file + ": the header is no JSON object");
+        }
+        return header;
     }
 
     private static StoredTensor tensor(final Path file, final String name, final JsonNode entry, final byte[] content,
@@ -56,14 +67,17 @@ final class TensorFile {
         long elements = 1;
         for (int axis = 0; axis < shape.length; axis++) {
             shape[axis] = entry.path("shape").get(axis).asLong(-1);
+            if (shape[axis] < 0 || shape[axis] > Integer.MAX_VALUE || elements > Integer.MAX_VALUE) {
+                throw new IOException(file + ": tensor " + name + " has the shape " + entry.path("shape"));
+            }
             elements *= shape[axis];
         }
         final JsonNode offsets = entry.path("data_offsets");
         final long from = offsets.path(0).asLong(-1);
         final long to = offsets.path(1).asLong(-1);
         if (from < 0 || to < from || to > content.length - start || elements * type.bytes() != to - from) {
-            throw new IOException(file + ": tensor " + name + " of shape " + Arrays.toString(shape) + " does not fit bytes "
-                + from + " to " + to + " of " + (content.length - start));
+            throw new IOException(file + ": tensor " + name + " of type " + type + " and shape " + Arrays.toString(shape)
+                + " does not fit bytes " + from + " to " + to + " of " + (content.length - start));
         }
         return new StoredTensor(type, shape, Arrays.copyOfRange(content, start + (int) from, start + (int) to));
     }

@@ -6,7 +6,7 @@ import java.nio.ByteOrder;
 
 /** The element types of safetensors files. */
 enum TensorType {
-    F64(8), F32(4), F16(2), BF16(2), F8_E4M3(1), F8_E5M2(1),
+    F64(8), F32(4), F16(2), BF16(2), F8_E4M3(1), F8_E5M2(1), F8_E8M0(1),
     I64(8), I32(4), I16(2), I8(1), U64(8), U32(4), U16(2), U8(1), BOOL(1);
 
     private final int bytes;
@@ -29,7 +29,7 @@ enum TensorType {
     }
 
     boolean isFloat() {
-        return ordinal() <= F8_E5M2.ordinal();
+        return ordinal() <= F8_E8M0.ordinal();
     }
 
     /** The bits of an element; narrow ones are sign-extended when they are signed. */
@@ -42,7 +42,7 @@ enum TensorType {
             case I16 -> buffer.getShort(2 * element);
             case F16, BF16, U16 -> buffer.getShort(2 * element) & 0xffff;
             case I8 -> data[element];
-            case F8_E4M3, F8_E5M2, U8, BOOL -> data[element] & 0xff;
+            case F8_E4M3, F8_E5M2, F8_E8M0, U8, BOOL -> data[element] & 0xff;
         };
     }
 
@@ -56,6 +56,8 @@ enum TensorType {
             case BF16 -> FloatFormat.BF16.decode((int) bits);
             case F8_E4M3 -> FloatFormat.E4M3.decode((int) bits);
             case F8_E5M2 -> FloatFormat.E5M2.decode((int) bits);
+            // A power of two, or NaN where all bits are set.
+            case F8_E8M0 -> bits == 0xff ? Double.NaN : Math.scalb(1.0, (int) bits - 127);
             case U64 -> bits >= 0 ? bits : (double) (bits >>> 1) * 2 + (bits & 1);
             default -> bits;
         };
