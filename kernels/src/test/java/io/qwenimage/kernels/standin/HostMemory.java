@@ -13,17 +13,18 @@ final class HostMemory {
 
     private final TreeMap<Long, Block> blocks = new TreeMap<>();
 
-    private record Block(Memory memory, long bytes) {
+    private record Block(Memory memory, long bytes, Object owner) {
     }
 
-    long allocate(final long bytes) {
+    /** Page-locks memory for a context. */
+    long allocate(final long bytes, final Object owner) {
         if (bytes <= 0) {
             throw new Refusal(CUresult.CUDA_ERROR_INVALID_VALUE, "page-locking " + bytes + " bytes");
         }
         final Memory memory = new Memory(bytes + ALIGNMENT);
         memory.setMemory(0, bytes + ALIGNMENT, SPOILED);
         final long address = Pointer.nativeValue(memory.align((int) ALIGNMENT));
-        blocks.put(address, new Block(memory, bytes));
+        blocks.put(address, new Block(memory, bytes, owner));
         return address;
     }
 
@@ -59,6 +60,16 @@ final class HostMemory {
 
     int count() {
         return blocks.size();
+    }
+
+    /** Frees what was page-locked for a context that ends. */
+    void freeAll(final Object owner) {
+        blocks.values().removeIf(block -> {
+            if (block.owner == owner) {
+                block.memory.close();
+            }
+            return block.owner == owner;
+        });
     }
 
     void clear() {

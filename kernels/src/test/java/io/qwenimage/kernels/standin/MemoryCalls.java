@@ -62,8 +62,7 @@ final class MemoryCalls {
     }
 
     private void allocateHost(final Arguments arguments) {
-        session().current();
-        arguments.pointer(0).setLong(0, session().host().allocate(arguments.word(1)));
+        arguments.pointer(0).setLong(0, session().host().allocate(arguments.word(1), session().current()));
     }
 
     private void freeHost(final Arguments arguments) {

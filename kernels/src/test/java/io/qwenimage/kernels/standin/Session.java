@@ -136,7 +136,11 @@ final class Session {
         // Of a broken context, or one with a kernel that does not end, nobody can close anything.
         if (context.isBroken()) {
             keptErrors.put(ordinal, context.error());
-        } else if (!context.isStuck()) {
+        }
+        if (context.isBroken() || context.isStuck()) {
+            // What was page-locked for it goes with it.
+            host.freeAll(context);
+        } else {
             context.drain();
             context.leaks().forEach(leak -> find("a leak at the end of the context of " + context.device().name() + ": "
                     + leak));

@@ -1,29 +1,64 @@
 package io.qwenimage.backend.cuda;
 
 import com.sun.jna.NativeLibrary;
+import java.io.IOException;
+import java.lang.ref.Reference;
+import java.net.URISyntaxException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.bytedeco.cuda.global.cublas;
 import org.bytedeco.javacpp.Loader;
 
 /**
  * Finds NVIDIA's libraries and loads the bindings to them. The driver's own library comes with the driver; cuBLASLt and
- * what it needs come from the system, or from a folder.
+ * what it needs come from a folder that is named, or else from the NAR that carries them, the system, or a toolkit.
  */
 final class CudaLibraries {
     private static final String PHYSICAL_LIMIT_PROPERTY = "org.bytedeco.javacpp.maxPhysicalBytes";
+    private static final String RUNTIME_PACKAGES =
+            "the package cuda-cudart-13-1 of NVIDIA's repository for the system, or the wheel nvidia-cuda-runtime";
+    private static final String CUBLAS_PACKAGES =
+            "the package libcublas-13-1 of NVIDIA's repository for the system, or the wheel nvidia-cublas";
 
     /** In the order of loading: each needs the ones before it. */
-    private static final List<String> NAMES = List.of("libcudart.so.13", "libcublasLt.so.13", "libcublas.so.13");
+    private static final List<Wanted> WANTED = List.of(
+            new Wanted("libcudart.so.13", RUNTIME_PACKAGES),
+            new Wanted("libcublasLt.so.13", CUBLAS_PACKAGES),
+            new Wanted("libcublas.so.13", CUBLAS_PACKAGES));
+
+    /** Where toolkits put libraries without telling the dynamic loader. */
+    private static final List<Path> TOOLKITS = List.of(Path.of("/usr/local/cuda/lib64"),
+            Path.of("/usr/local/cuda-13/lib64"), Path.of("/opt/cuda/lib64"));
+
+    /** The optional NAR that carries the libraries; NiFi unpacks all NARs beside one another. */
+    private static final String LIBRARIES_NAR = "nifi-qwenimage-cuda-libraries-nar-*.nar-unpacked";
+    private static final String UNPACKED = ".nar-unpacked";
+    private static final List<String> BUNDLED = List.of("NAR-INF/bundled-dependencies/native",
+            "META-INF/bundled-dependencies/native");
+
+    private record Wanted(String name, String packages) {
+    }
+
+    /** A library that is loaded as long as this is reachable, or why it is not. */
+    private record Opened(CudaLibrary library, NativeLibrary handle) {
+    }
 
     private CudaLibraries() {
+    }
+
+    /** Looks for all, as {@link #load} would. */
+    static List<CudaLibrary> find(final Path folder) {
+        return open(folder).stream().map(Opened::library).toList();
     }
 
     /**
      * Loads cuBLASLt; later calls do nothing.
      *
-     * @param folder where the libraries lie, or null for where the system finds them
+     * @param folder where the libraries lie, or null for where they are usually found
      * @throws IllegalStateException if one is missing; the message names the package that brings it
      */
     static void load(final Path folder) {
@@ -31,28 +66,81 @@ final class CudaLibraries {
             // Without this JavaCPP refuses small allocations once weights fill more than four times the Java heap.
             System.setProperty(PHYSICAL_LIMIT_PROPERTY, "0");
         }
-        if (folder != null) {
-            // Loaded by path, they are what the bindings find under their names, wherever the system looks for them.
-            NAMES.forEach(name -> preload(folder.resolve(name)));
+        // Loaded by path, they are what the bindings find under their names, wherever the system looks for them.
+        final List<Opened> opened = open(folder);
+        final String missing = opened.stream().map(Opened::library).filter(library -> !library.isFound())
+                .map(CudaLibrary::remedy).collect(Collectors.joining("; "));
+        if (!missing.isEmpty()) {
+            throw new IllegalStateException(missing);
         }
         try {
             Loader.load(cublas.class);
         } catch (final UnsatisfiedLinkError | NoClassDefFoundError | ExceptionInInitializerError e) {
-            throw new IllegalStateException("cuBLASLt of CUDA 13 cannot be loaded (" + e.getMessage() + "); install it "
-                    + "(Debian, Ubuntu: libcublas-13-1 and cuda-cudart-13-1 of NVIDIA's repository; or the wheels "
-                    + "nvidia-cublas and nvidia-cuda-runtime) and name its folder if the system does not find it", e);
+            throw new IllegalStateException("cuBLASLt of CUDA 13 cannot be loaded (" + e.getMessage() + "); "
+                    + CUBLAS_PACKAGES + " brings it", e);
+        } finally {
+            Reference.reachabilityFence(opened);
         }
     }
 
-    private static void preload(final Path library) {
-        if (!Files.isReadable(library)) {
-            throw new IllegalStateException("the CUDA library folder " + library.getParent() + " holds no "
-                    + library.getFileName() + "; name the folder that does");
+    private static List<Opened> open(final Path folder) {
+        final List<Path> places = new ArrayList<>();
+        if (folder == null) {
+            places.addAll(folderOfNar());
+            places.add(null);
+            places.addAll(TOOLKITS);
+        } else {
+            places.add(folder);
         }
+        final List<Opened> opened = new ArrayList<>();
+        for (final Wanted wanted : WANTED) {
+            opened.add(open(wanted, places));
+        }
+        return opened;
+    }
+
+    /** From the first place that has it; null stands for where the system looks. */
+    private static Opened open(final Wanted wanted, final List<Path> places) {
+        String fault = null;
+        for (final Path place : places) {
+            final Path file = place == null ? null : place.resolve(wanted.name());
+            if (file == null || Files.isReadable(file)) {
+                try {
+                    final NativeLibrary handle = NativeLibrary.getInstance(
+                            file == null ? wanted.name() : file.toAbsolutePath().toString());
+                    return new Opened(new CudaLibrary(wanted.name(), file == null ? "the system" : place.toString(), null),
+                            handle);
+                } catch (final UnsatisfiedLinkError e) {
+                    fault = file == null ? fault : file + " cannot be loaded (" + e.getMessage() + ")";
+                }
+            }
+        }
+        return new Opened(new CudaLibrary(wanted.name(), null, (fault != null ? fault : wanted.name()
+                + (places.getFirst() == null || places.size() > 1 ? " is not on this machine"
+                : " is not in the folder " + places.getFirst())) + ": " + wanted.packages() + " brings it"), null);
+    }
+
+    /** The folder of libraries in the optional NAR, if it is deployed beside the one that this class lies in. */
+    private static List<Path> folderOfNar() {
         try {
-            NativeLibrary.getInstance(library.toAbsolutePath().toString());
-        } catch (final UnsatisfiedLinkError e) {
-            throw new IllegalStateException(library + " cannot be loaded: " + e.getMessage(), e);
+            Path own = Path.of(CudaLibraries.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+            while (own != null && !String.valueOf(own.getFileName()).endsWith(UNPACKED)) {
+                own = own.getParent();
+            }
+            return own == null ? List.of() : folderOfNar(own.getParent());
+        } catch (final IOException | URISyntaxException | IllegalArgumentException e) {
+            // Where NARs cannot be listed there is none to be found.
+            return List.of();
         }
+    }
+
+    private static List<Path> folderOfNar(final Path unpacked) throws IOException {
+        final List<Path> found = new ArrayList<>();
+        try (DirectoryStream<Path> nars = Files.newDirectoryStream(unpacked, LIBRARIES_NAR)) {
+            for (final Path nar : nars) {
+                BUNDLED.stream().map(nar::resolve).filter(Files::isDirectory).forEach(found::add);
+            }
+        }
+        return found;
     }
 }

@@ -16,10 +16,17 @@ public interface DeviceLease extends AutoCloseable {
     ComponentStore components();
 
     /**
+     * Whether the device has failed for good. Nothing can be computed with this lease then, and what it held is lost:
+     * close it and acquire another.
+     */
+    boolean isLost();
+
+    /**
      * Waits in the device's queue, first come first served, for the right to compute.
      *
      * @param cancellation asked several times a second while waiting
      * @return to be closed when the computation is done
+     * @throws ServiceUnavailableException if the device has failed
      * @throws java.util.concurrent.CancellationException if the work was called off or the thread interrupted
      */
     DevicePermit permit(Cancellation cancellation);

@@ -23,6 +23,7 @@ final class ModelKeeper<P> {
     private final Consumer<P> closer;
     private final LongSupplier nanoTime;
     private SharedResource<OpenModel<P>> open;
+    private OpenModel<P> model;
     private long lastUse;
     private boolean retired;
 
@@ -66,6 +67,7 @@ final class ModelKeeper<P> {
             return false;
         }
         open = null;
+        model = null;
         return true;
     }
 
@@ -73,18 +75,28 @@ final class ModelKeeper<P> {
     synchronized void retire() {
         retired = true;
         if (open != null) {
-            open.retire();
-            open = null;
+            close();
         }
+    }
+
+    private void close() {
+        open.retire();
+        open = null;
+        model = null;
     }
 
     private synchronized SharedResource<OpenModel<P>>.Hold hold() {
         if (retired) {
             throw new ServiceUnavailableException("the model service was disabled; enable it again");
         }
+        if (open != null && model.device().isLost()) {
+            // Its weights are lost with the device; those who still hold it fail and let go by themselves.
+            close();
+        }
         if (open == null) {
-            final OpenModel<P> model = openModel();
-            open = new SharedResource<>(model, model::close);
+            final OpenModel<P> opened = openModel();
+            model = opened;
+            open = new SharedResource<>(opened, opened::close);
         }
         lastUse = nanoTime.getAsLong();
         return open.hold();

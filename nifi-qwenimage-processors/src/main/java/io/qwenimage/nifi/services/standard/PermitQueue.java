@@ -2,6 +2,7 @@ package io.qwenimage.nifi.services.standard;
 
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.nifi.services.DevicePermit;
+import io.qwenimage.nifi.services.ServiceUnavailableException;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.CancellationException;
@@ -20,9 +21,13 @@ final class PermitQueue {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final Deque<Object> waiting = new ArrayDeque<>();
+    private final int permits;
     private int free;
+    private String shut;
+    private Runnable idle;
 
     PermitQueue(final int permits) {
+        this.permits = permits;
         this.free = permits;
     }
 
@@ -30,6 +35,7 @@ final class PermitQueue {
      * Waits for a permit.
      *
      * @throws CancellationException if the work was called off or the thread interrupted; the place is given up
+     * @throws ServiceUnavailableException if the queue is shut; the place is given up
      */
     DevicePermit acquire(final Cancellation cancellation) {
         cancellation.check();
@@ -37,8 +43,10 @@ final class PermitQueue {
         lock.lock();
         try {
             waiting.addLast(ticket);
+            requireNotShut();
             while (waiting.peekFirst() != ticket || free == 0) {
                 changed.await(POLL_MILLIS, TimeUnit.MILLISECONDS);
+                requireNotShut();
                 cancellation.check();
             }
             free--;
@@ -68,6 +76,30 @@ final class PermitQueue {
         }
     }
 
+    /**
+     * Gives out no more permits.
+     *
+     * @param reason     told to those who wait and those who come
+     * @param whenUnused run once, when no permit is out; by this thread if none is
+     */
+    void shut(final String reason, final Runnable whenUnused) {
+        lock.lock();
+        try {
+            shut = reason;
+            idle = whenUnused;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        runIfUnused();
+    }
+
+    private void requireNotShut() {
+        if (shut != null) {
+            throw new ServiceUnavailableException(shut);
+        }
+    }
+
     private void release() {
         lock.lock();
         try {
@@ -75,6 +107,21 @@ final class PermitQueue {
             changed.signalAll();
         } finally {
             lock.unlock();
+        }
+        runIfUnused();
+    }
+
+    private void runIfUnused() {
+        final Runnable due;
+        lock.lock();
+        try {
+            due = free == permits ? idle : null;
+            idle = due == null ? idle : null;
+        } finally {
+            lock.unlock();
+        }
+        if (due != null) {
+            due.run();
         }
     }
 }

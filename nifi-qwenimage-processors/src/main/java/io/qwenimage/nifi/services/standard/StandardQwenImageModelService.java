@@ -11,7 +11,8 @@ import org.apache.nifi.annotation.documentation.Tags;
 import org.apache.nifi.components.PropertyDescriptor;
 
 @Tags({"qwen", "image", "diffusion", "model", "weights"})
-@SeeAlso({CpuComputeDeviceService.class, StandardQwenVisionLanguageModelService.class})
+@SeeAlso({CpuComputeDeviceService.class, CudaComputeDeviceService.class,
+    StandardQwenVisionLanguageModelService.class})
 @CapabilityDescription("Holds a Qwen-Image model and lends it to processors. Weights are loaded when a processor first "
         + "needs them.")
 public class StandardQwenImageModelService extends AbstractModelService<QwenImagePipeline>

@@ -10,7 +10,8 @@ import org.apache.nifi.annotation.documentation.Tags;
 import org.apache.nifi.components.PropertyDescriptor;
 
 @Tags({"qwen", "vision", "language", "caption", "grounding", "model", "weights"})
-@SeeAlso({CpuComputeDeviceService.class, StandardQwenImageModelService.class})
+@SeeAlso({CpuComputeDeviceService.class, CudaComputeDeviceService.class,
+    StandardQwenImageModelService.class})
 @CapabilityDescription("Holds a model of the Qwen-VL family, which answers questions about pictures, and lends it to "
         + "processors. Weights are loaded when a processor first needs them.")
 public class StandardQwenVisionLanguageModelService extends AbstractModelService<VisionLanguagePipeline>
