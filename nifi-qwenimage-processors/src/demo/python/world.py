@@ -13,6 +13,7 @@ import torch
 
 SIZE = 128
 SHAPES = ["circle", "square", "triangle", "star"]
+POINTED = np.array([0, 0, 2, 3])  # how much more of a shape its points make to be learned
 COLOURS = ["red", "green", "blue", "yellow", "orange", "purple", "black", "white"]
 COLOUR_RGB = np.array(
     [
