@@ -139,7 +139,7 @@ def readme(figures: dict) -> str:
 
 
 RUNNERS = [("reference", "diffusers and transformers"), ("engine", "this engine")]
-MADE = "in six and a half minutes on one H200 and, of the decoder, an hour and a half on one core of a CPU"
+MADE = "in six and a half minutes on one H200 and, of the decoder, an hour on one core of a CPU"
 CARD_TEXT = """---
 license: apache-2.0
 pipeline_tag: text-to-image

@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import javax.imageio.ImageIO;
@@ -82,8 +83,10 @@ class TextToImageIT {
         final Map<String, List<String>> wanted = Map.of(
                 "a red circle", List.of("red circle"),
                 "a large red circle to the left of a large blue square", List.of("red circle", "blue square"),
-                "a large green triangle", List.of("green triangle"),
-                "a large blue star", List.of("blue star"));
+                "a green triangle", List.of("green triangle"),
+                "a small blue star", List.of("blue star"),
+                "a yellow star to the left of a purple triangle on a grey background",
+                List.of("yellow star", "purple triangle"));
         for (final Map.Entry<String, List<String>> prompt : wanted.entrySet()) {
             final String name = flow.sendHttp(prompt.getKey(), "seed=7");
             final byte[] picture = flow.awaitPicture(name + ".png", LIMIT);
@@ -101,6 +104,15 @@ class TextToImageIT {
         assertEquals(List.of("orange square"), sight.names());
         final Point2D middle = sight.things().getFirst().middle();
         assertTrue(middle.getX() > 78 && middle.getY() > 78, () -> "it is at " + middle);
+    }
+
+    @Test
+    void pictureShowsOneThingAboveTheOther() throws IOException, InterruptedException {
+        final String name = flow.sendHttp("a white star above a red circle on a black background", "seed=7");
+        final List<ShapeChecker.Thing> things = new ArrayList<>(ShapeChecker.look(ImageIO.read(
+                new ByteArrayInputStream(flow.awaitPicture(name + ".png", LIMIT)))).things());
+        things.sort(Comparator.comparingDouble(thing -> thing.middle().getY()));
+        assertEquals(List.of("white star", "red circle"), things.stream().map(ShapeChecker.Thing::name).toList());
     }
 
     @Test
