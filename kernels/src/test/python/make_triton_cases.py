@@ -24,8 +24,11 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-import triton_cases
-from triton_cases import Case
+import triton_case
+from triton_case import Case
+import triton_matrix_cases  # noqa: F401 - modules that register cases
+import triton_memory_cases  # noqa: F401
+import triton_row_cases     # noqa: F401
 
 OUT = pathlib.Path(__file__).resolve().parents[1] / "resources" / "ptx-cases"
 
@@ -49,13 +52,13 @@ def main() -> int:
     options = parser.parse_args()
     opcodes: dict[str, set[str]] = {}
     failed = 0
-    for name, (stored, also, _) in triton_cases.REGISTRY.items():
+    for name, (stored, also, _) in triton_case.REGISTRY.items():
         for target in stored + (also if options.all or options.opcodes else ()):
             folder = f"{name}_sm{target}"
             if options.names and name not in options.names and folder not in options.names:
                 continue
             try:
-                case = triton_cases.generate(name, target)
+                case = triton_case.generate(name, target)
                 compiled = compile_case(case, target)
             except Exception as failure:
                 failed += 1

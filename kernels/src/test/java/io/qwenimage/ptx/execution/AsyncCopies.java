@@ -1,5 +1,6 @@
 package io.qwenimage.ptx.execution;
 
+import io.qwenimage.ptx.inspection.AccessOrder;
 import io.qwenimage.ptx.memory.MemoryRegion;
 import io.qwenimage.ptx.memory.Space;
 import java.util.ArrayList;
@@ -42,7 +43,7 @@ public final class AsyncCopies {
         for (final Copy copy : pending) {
             for (int lane = 0; lane < Warp.LANES; lane++) {
                 if ((mask & copy.lanes & 1 << lane) != 0 && copy.group[lane] < committed[lane] - youngest) {
-                    land(copy, lane);
+                    land(copy, lane, warp);
                 }
             }
         }
@@ -54,24 +55,33 @@ public final class AsyncCopies {
         for (final Copy copy : pending) {
             for (int lane = 0; lane < Warp.LANES; lane++) {
                 if ((mask & copy.lanes & 1 << lane) != 0) {
-                    land(copy, lane);
+                    land(copy, lane, warp);
                 }
             }
         }
         pending.removeIf(copy -> copy.lanes == 0);
     }
 
-    /** Whether a lane has copies that have not happened. */
-    public boolean isPending(final int lane) {
-        for (final Copy copy : pending) {
-            if ((copy.lanes >>> lane & 1) != 0) {
-                return true;
+    /**
+     * Finishes everything that the lane has begun until now, as late as the rules allow, and then runs an action, which
+     * tells an mbarrier of it. A wait of the lane's own may finish the copies earlier.
+     *
+     * @param order when that happens
+     */
+    public void whenDone(final int lane, final AccessOrder order, final Runnable action) {
+        final List<Copy> begun = new ArrayList<>(pending);
+        warp.cluster().defer(() -> {
+            for (final Copy copy : begun) {
+                if ((copy.lanes >>> lane & 1) != 0) {
+                    land(copy, lane, order);
+                }
             }
-        }
-        return false;
+            pending.removeIf(copy -> copy.lanes == 0);
+            action.run();
+        });
     }
 
-    private void land(final Copy copy, final int lane) {
+    private void land(final Copy copy, final int lane, final AccessOrder order) {
         copy.lanes &= ~(1 << lane);
         final MemoryRegion target = copy.owner[lane].shared();
         final int index = copy.index[lane];
@@ -86,7 +96,7 @@ public final class AsyncCopies {
         Arrays.fill(target.bytes(), index + given, index + copy.bytes, (byte) 0);
         target.markWritten(index, copy.bytes);
         if (copy.owner[lane].races() != null) {
-            copy.owner[lane].races().write(warp, lane, index, copy.bytes, false);
+            copy.owner[lane].races().write(order, lane, index, copy.bytes, false);
             copy.owner[lane].races().copied(index, copy.bytes);
         }
     }

@@ -182,6 +182,7 @@ final class BarrierInstructions {
     private static Operation fence(final InstructionSource source) {
         source.classify(InstructionClass.BARRIER);
         source.modifiers().ignore(SCOPES);
+        source.modifiers().takePrefixed("sync_restrict::");
         source.requireOperands(0, 0);
         return (warp, mask) -> MemoryOrder.of(warp).fence();
     }

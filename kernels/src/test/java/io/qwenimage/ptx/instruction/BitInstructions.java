@@ -131,21 +131,50 @@ final class BitInstructions {
 
     private static Operation logicOfThree(final InstructionSource source) {
         source.classify(InstructionClass.INTEGER);
-        source.requireOperands(5, 5);
+        final String combination = source.modifiers().takeAny("or", "and");
+        source.requireOperands(combination == null ? 5 : 6, combination == null ? 5 : 6);
         source.require("b32");
         if (!(source.operand(4) instanceof PtxOperand.Literal table)) {
             throw source.unsupported("the table is not a constant");
         }
         final int lut = (int) table.bits();
-        return three(source, PtxType.B32, (a, b, c) -> {
-            int result = 0;
-            for (int row = 0; row < 8; row++) {
-                if ((lut >>> row & 1) != 0) {
-                    result |= ((row & 4) != 0 ? a : ~a) & ((row & 2) != 0 ? b : ~b) & ((row & 1) != 0 ? c : ~c);
+        return combination == null ? three(source, PtxType.B32, (a, b, c) -> logicOfThree(lut, a, b, c))
+            : testedLogicOfThree(source, lut, combination.equals("or"));
+    }
+
+    private static int logicOfThree(final int lut, final int a, final int b, final int c) {
+        int result = 0;
+        for (int row = 0; row < 8; row++) {
+            if ((lut >>> row & 1) != 0) {
+                result |= ((row & 4) != 0 ? a : ~a) & ((row & 2) != 0 ? b : ~b) & ((row & 1) != 0 ? c : ~c);
+            }
+        }
+        return result;
+    }
+
+    /** {@code lop3.or.b32 d|p, a, b, c, table, q}: p tells whether d is not zero, or q is true. */
+    private static Operation testedLogicOfThree(final InstructionSource source, final int lut, final boolean or) {
+        if (!(source.operand(0) instanceof final PtxOperand.Pair results)) {
+            throw source.unsupported("the result is not a pair");
+        }
+        final int target = source.destination(results.first(), PtxType.B32);
+        final int tested = source.predicateDestination(results.second());
+        final int[] sources = {source.intSource(source.operand(1), PtxType.B32),
+            source.intSource(source.operand(2), PtxType.B32), source.intSource(source.operand(3), PtxType.B32)};
+        final PredicateOperand other = source.predicate(source.operand(5));
+        return (warp, mask) -> {
+            final int others = other.lanes(warp);
+            int ones = 0;
+            for (int lane = 0; lane < 32; lane++) {
+                if ((mask >>> lane & 1) != 0) {
+                    final int result = logicOfThree(lut, warp.ints(sources[0])[lane], warp.ints(sources[1])[lane],
+                        warp.ints(sources[2])[lane]);
+                    warp.ints(target)[lane] = result;
+                    ones |= (result != 0 ? 1 : 0) << lane;
                 }
             }
-            return result;
-        });
+            warp.setPredicate(tested, mask, or ? ones | others : ones & others);
+        };
     }
 
     private static Operation permuteBytes(final InstructionSource source) {

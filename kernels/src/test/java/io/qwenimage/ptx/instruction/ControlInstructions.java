@@ -86,6 +86,10 @@ final class ControlInstructions {
         }
         final DecodedFunction function = source.context().kernel().function(name.name());
         if (function == null) {
+            final Operation system = SystemCalls.decode(source, name.name(), arguments, results);
+            if (system != null) {
+                return system;
+            }
             throw source.unsupported(source.isRegister(name) ? "calls by address are not known"
                 : "function " + name.name() + " has no body in this module");
         }

@@ -12,7 +12,8 @@ import java.util.List;
  * {@code mma.sync}: D = A B + C over a warp. With e elements in a register of 32 bits (one FP64 value counts as one),
  * lane 4 g + t has in register r of A the elements of row g + 8 (r mod 2) and columns 4 e (r / 2) + e t on; in register
  * r of B those of column g and rows 4 e r + e t on; and as value i of C and D that of row g + 8 (i / 2) and column
- * 2 t + i mod 2. Products are exact; sums are rounded in FP32 (FP64, or taken modulo 2^32).
+ * 2 t + i mod 2. Products are exact; sums are rounded in FP32 (FP64, or taken modulo 2^32). Products of single bits are
+ * their conjunction or exclusive disjunction.
  */
 final class MatrixMultiply implements Operation {
     private static final int COLUMNS = 8;
@@ -28,11 +29,14 @@ final class MatrixMultiply implements Operation {
     private final int[] c;
     private final int[] d;
     private final boolean saturates;
+    private final boolean exclusive;
 
-    private MatrixMultiply(final InstructionSource source, final int rows, final int depth, final boolean saturates) {
+    private MatrixMultiply(final InstructionSource source, final int rows, final int depth, final boolean saturates,
+                           final boolean exclusive) {
         this.rows = rows;
         this.depth = depth;
         this.saturates = saturates;
+        this.exclusive = exclusive;
         this.typeD = source.type();
         this.typeA = source.type();
         this.typeB = source.type();
@@ -63,7 +67,15 @@ final class MatrixMultiply implements Operation {
         final int rows = Integer.parseInt(sizes[0]);
         final int depth = Integer.parseInt(sizes[2]);
         source.countMultiplyAdds(rows * COLUMNS * depth / 32);
-        final MatrixMultiply multiply = new MatrixMultiply(source, rows, depth, saturates);
+        final boolean counts = source.modifiers().take("popc");
+        final boolean exclusive = source.modifiers().take("xor");
+        if (counts && !exclusive) {
+            source.require("and");
+        }
+        final MatrixMultiply multiply = new MatrixMultiply(source, rows, depth, saturates, exclusive);
+        if (counts != (multiply.typeA == PtxType.B1)) {
+            throw source.unsupported(".popc belongs to products of bits");
+        }
         multiply.requireKnown(source);
         return multiply;
     }
@@ -77,6 +89,9 @@ final class MatrixMultiply implements Operation {
             case E4M3, E5M2 -> !tile8 && (depth == 16 || depth == 32) && (typeB == PtxType.E4M3 || typeB == PtxType.E5M2)
                 && isHalfOrFloat(typeC) && isHalfOrFloat(typeD);
             case S8, U8 -> (depth == 16 || depth == 32 && !tile8) && typeB.bits() == 8 && !typeB.isFloat()
+                && accumulates(PtxType.S32);
+            case S4, U4 -> (depth == 32 || depth == 64 && !tile8) && typeB.bits() == 4 && accumulates(PtxType.S32);
+            case B1 -> (depth == 128 || depth == 256 && !tile8) && typeB == typeA && !saturates
                 && accumulates(PtxType.S32);
             case F64 -> (depth == 4 || !tile8 && (depth == 8 || depth == 16)) && typeB == typeA && accumulates(PtxType.F64);
             default -> false;
@@ -115,7 +130,7 @@ final class MatrixMultiply implements Operation {
     public void execute(final Warp warp, final int mask) {
         switch (typeA) {
             case F64 -> multiplyDoubles(warp);
-            case S8, U8 -> multiplyIntegers(warp);
+            case S8, U8, S4, U4, B1 -> multiplyIntegers(warp);
             default -> multiplyFloats(warp);
         }
         warp.synchroniseLanes(mask);
@@ -233,31 +248,42 @@ final class MatrixMultiply implements Operation {
     private void multiplyIntegers(final Warp warp) {
         final int[][] left = new int[rows][depth];
         final int[][] right = new int[depth][COLUMNS];
+        final int elements = 32 / typeA.bits();
         for (int lane = 0; lane < 32; lane++) {
-            for (int j = 0; j < 4; j++) {
+            for (int j = 0; j < elements; j++) {
+                final int column = elements * (lane & 3) + j;
                 for (int r = 0; r < a.length; r++) {
-                    left[(lane >> 2) + leftRow(r)][16 * leftBlock(r) + 4 * (lane & 3) + j] =
-                        eight(typeA, warp.ints(a[r])[lane] >>> 8 * j);
+                    left[(lane >> 2) + leftRow(r)][4 * elements * leftBlock(r) + column] =
+                        integer(typeA, warp.ints(a[r])[lane] >>> typeA.bits() * j);
                 }
                 for (int r = 0; r < b.length; r++) {
-                    right[16 * r + 4 * (lane & 3) + j][lane >> 2] = eight(typeB, warp.ints(b[r])[lane] >>> 8 * j);
+                    right[4 * elements * r + column][lane >> 2] =
+                        integer(typeB, warp.ints(b[r])[lane] >>> typeB.bits() * j);
                 }
             }
         }
         for (int lane = 0; lane < 32; lane++) {
             for (int i = 0; i < d.length; i++) {
-                final int place = place(lane, i);
-                long sum = warp.ints(c[i])[lane];
-                for (int k = 0; k < depth; k++) {
-                    sum += (long) left[place / COLUMNS][k] * right[k][place % COLUMNS];
-                }
-                warp.ints(d[i])[lane] = (int) (saturates ? Math.max(Integer.MIN_VALUE, Math.min(Integer.MAX_VALUE, sum)) : sum);
+                final long sum = warp.ints(c[i])[lane] + dot(left, right, place(lane, i));
+                warp.ints(d[i])[lane] = (int) (saturates ? Math.clamp(sum, Integer.MIN_VALUE, Integer.MAX_VALUE) : sum);
             }
         }
     }
 
-    private static int eight(final PtxType type, final int bits) {
-        return type == PtxType.S8 ? (byte) bits : bits & 0xff;
+    private long dot(final int[][] left, final int[][] right, final int place) {
+        long sum = 0;
+        for (int k = 0; k < depth; k++) {
+            final int x = left[place / COLUMNS][k];
+            final int y = right[k][place % COLUMNS];
+            sum += exclusive ? x ^ y : (long) x * y;
+        }
+        return sum;
+    }
+
+    /** The lowest element of a register. */
+    private static int integer(final PtxType type, final int bits) {
+        final int above = Integer.SIZE - type.bits();
+        return type.isSigned() ? bits << above >> above : bits << above >>> above;
     }
 
     private void multiplyDoubles(final Warp warp) {

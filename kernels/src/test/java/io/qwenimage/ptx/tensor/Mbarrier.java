@@ -51,6 +51,14 @@ public final class Mbarrier {
         return state;
     }
 
+    /** The current phase waits for one arrival more. */
+    public void expectArrival() {
+        if (pending == MAXIMUM) {
+            throw new IllegalStateException("an mbarrier that waits for " + MAXIMUM + " arrivals cannot wait for more");
+        }
+        pending++;
+    }
+
     /** Raises the bytes that the phase waits for. */
     public void expectTransactions(final int bytes) {
         add(bytes);

@@ -157,7 +157,7 @@ final class MbarrierInstructions {
             lane -> warp.ints(count)[lane] = Mbarrier.pendingCount(warp.longs(state)[lane]));
     }
 
-    private static MbarrierUnit.Entry entry(final Warp warp, final Space space, final AddressOperand address,
+    static MbarrierUnit.Entry entry(final Warp warp, final Space space, final AddressOperand address,
         final int lane) {
         final SharedPlace place = SharedPlace.find(warp, space, address.address(warp, lane), Long.BYTES, Long.BYTES,
             lane);

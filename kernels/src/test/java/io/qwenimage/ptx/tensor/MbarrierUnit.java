@@ -88,6 +88,17 @@ final class MbarrierUnit {
             return state;
         }
 
+        /** An asynchronous operation is done, which counts as an arrival. */
+        void arrive(final AsynchronousOrder order, final Warp issuer, final int lane, final DecodedInstruction at) {
+            gathering.join(order.clock());
+            try {
+                barrier.arrive(1, false, true);
+            } catch (final IllegalStateException breach) {
+                issuer.report(FindingKind.BARRIER, lane, breach.getMessage(), at);
+            }
+            noteCompletion();
+        }
+
         /** An asynchronous operation is done with its bytes. */
         void complete(final AsynchronousOrder order, final int bytes, final Warp issuer, final int lane,
                       final DecodedInstruction at) {

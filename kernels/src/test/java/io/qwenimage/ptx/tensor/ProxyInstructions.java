@@ -14,6 +14,7 @@ final class ProxyInstructions {
 
     static void register(final InstructionRegistry registry) {
         registry.add("fence.proxy.async", ProxyInstructions::fenceAsync);
+        registry.add("fence.proxy.async::generic", ProxyInstructions::fenceAsyncGeneric);
         registry.add("fence.proxy.alias", source -> (warp, mask) -> { });
         registry.add("fence.mbarrier_init", ProxyInstructions::fenceInitialisation);
         registry.add("griddepcontrol", ProxyInstructions::dependentLaunch);
@@ -29,6 +30,16 @@ final class ProxyInstructions {
             warp.clock().fenceProxy();
             warp.clock().tick(warp.participant());
         };
+    }
+
+    /** Of one direction, for clusters; ordering the other as well harms nobody. */
+    private static Operation fenceAsyncGeneric(final InstructionSource source) {
+        if (source.modifiers().takeAny("acquire", "release") == null) {
+            throw source.unsupported("the fence wants .acquire or .release");
+        }
+        source.modifiers().takePrefixed("sync_restrict::");
+        source.require("cluster");
+        return fenceAsync(source);
     }
 
     private static Operation fenceInitialisation(final InstructionSource source) {

@@ -10,6 +10,7 @@ public final class TensorInstructions {
     public static void register(final InstructionRegistry registry) {
         MbarrierInstructions.register(registry);
         BulkInstructions.register(registry);
+        AsyncStoreInstructions.register(registry);
         TensorCopyInstructions.register(registry);
         TensorMapInstructions.register(registry);
         WarpgroupInstructions.register(registry);
