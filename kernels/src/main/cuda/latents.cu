@@ -13,6 +13,7 @@
 // elements one after the other.
 // Types: latents and packed tokens are float throughout; predictions, the decoder's input and the pixels' source have
 // the entry's type; deviation and mean are float [channels].
+// dt is read on the device, so that one recorded step serves every step of a schedule.
 // Alignment: of elements; four elements at a time where everything allows it.
 // Launch: guidance_step: block = 128 threads, a group of lanes for each token (`lanes`, a power of two up to 32),
 // grid = ceil(tokens lanes / 128). pack_latents and unpack_latents: block = 256, grid = ceil(elements / 4 / 256),
@@ -96,7 +97,7 @@ __device__ __forceinline__ void guide(const float* latents, const T* conditional
 
 template <typename T>
 __device__ __forceinline__ void guidance_step(const float* latents, const T* conditional, const T* unconditional,
-        float* out, const int tokens, const int width, const int lanes, const float scale, const float dt) {
+        float* out, const int tokens, const int width, const int lanes, const float scale, const float* dt) {
     constexpr int N = 4;
     const int64_t thread = static_cast<int64_t>(blockIdx.x) * STEP_THREADS + threadIdx.x;
     const int64_t wanted = thread / lanes;
@@ -107,10 +108,10 @@ __device__ __forceinline__ void guidance_step(const float* latents, const T* con
             && is_aligned(conditional, N * sizeof(T)) && is_aligned(unconditional, N * sizeof(T));
     if (aligned) {
         guide<N>(latents, conditional, unconditional, out, token * width, width, member, lanes, wanted < tokens, scale,
-                dt);
+                *dt);
     } else {
         guide<1>(latents, conditional, unconditional, out, token * width, width, member, lanes, wanted < tokens, scale,
-                dt);
+                *dt);
     }
 }
 
@@ -196,7 +197,7 @@ template <typename T> __device__ __forceinline__ void pixels(const T* x, uint8_t
 #define ENTRIES(suffix, T) \
     extern "C" __global__ void __launch_bounds__(STEP_THREADS) guidance_step_##suffix(const float* latents, \
             const T* conditional, const T* unconditional, float* out, const int tokens, const int width, \
-            const int lanes, const float scale, const float dt) { \
+            const int lanes, const float scale, const float* dt) { \
         guidance_step<T>(latents, conditional, unconditional, out, tokens, width, lanes, scale, dt); \
     } \
     extern "C" __global__ void __launch_bounds__(THREADS) unpack_latents_##suffix(const float* packed, \

@@ -10,6 +10,11 @@
 //                             axis(i) is 0, 1, 2 for the pairs of the three sections, one after the other, or
 //                             interleaved: i mod 3 while i < 3 sections[i mod 3], else 0 (Qwen3-VL). Always halves.
 //
+//   qk_norm_rope_joint        queries, keys and values of two streams, of several sequences each, into the order of
+//                             joint attention, in one launch: Table's angles on q and k, v as it is. Of even sequences
+//                             come the tokens of the first stream, then of the second; of odd ones the other way
+//                             round, so that the second stream's tokens of two sequences lie together.
+//
 // Shapes: x [tokens, heads, D], tokens x_stride elements apart, heads D apart (so x may point into rows of a fused
 // projection); out likewise with out_stride (so out may point to a row of a joint buffer). weight [D]; positions
 // [3, tokens] with rows position_stride apart, int32; frequencies [D/2], float.
@@ -17,6 +22,8 @@
 // D is even. Heads of which half is a multiple of 16 bytes, at most 32 such accesses, and aligned: a group of lanes
 // for each head, two accesses a lane, so that both members of every pair lie in one lane; cosine, sine and weight are
 // read once for all heads of the warp. Others: a warp for each head, element by element.
+// qk_norm_rope_joint: streams [tokens of the stream, heads, D] without gaps, out [3, tokens, heads, D]: queries, keys,
+// values; weights and angles may be null; grid = (ceil(tokens heads_groups / 4), 3).
 // Launch: block = 128 threads; grid = (ceil(tokens heads_groups / 4)); a warp takes heads_per_warp heads of a token,
 // heads_groups = ceil(heads / heads_per_warp). out may be x.
 #include "types.cuh"
@@ -285,7 +292,87 @@ __device__ __forceinline__ void norm_rope(const Heads<T>& a, const Angles& sourc
     }
 }
 
+constexpr int MOST_SEQUENCES = 8;
+
+// Where the sequences of both streams begin; entry [sequences] is the end of the last.
+struct JointOrder {
+    int sequences;
+    int first[MOST_SEQUENCES + 1];
+    int second[MOST_SEQUENCES + 1];
+};
+
+// One stream's projections, [tokens, heads, D] each, and what queries and keys get.
+template <typename T> struct JointStream {
+    const T* projected[3];
+    const T* weight[2];
+    const float* cosine;
+    const float* sine;
+};
+
+// The row of its stream that a token of the joint order is; `second` says which stream.
+__device__ __forceinline__ int joint_row(const JointOrder& order, const int token, bool& second) {
+    int row = 0;
+#pragma unroll 1
+    for (int i = 0; i < order.sequences; i++) {
+        const int of_first = order.first[i + 1] - order.first[i];
+        const int of_second = order.second[i + 1] - order.second[i];
+        const int local = token - order.first[i] - order.second[i];
+        if (local >= 0 && local < of_first + of_second) {
+            second = i % 2 == 0 ? local >= of_first : local < of_second;
+            const int skipped = second == (i % 2 == 0) ? (second ? of_first : of_second) : 0;
+            row = (second ? order.second[i] : order.first[i]) + local - skipped;
+        }
+    }
+    return row;
+}
+
+// blockIdx.y: 0 for queries, 1 for keys, 2 for values.
+template <typename T>
+__device__ __forceinline__ void norm_rope_joint(const JointStream<T>& first, const JointStream<T>& second,
+        const JointOrder& order, T* out, const int tokens, const int heads, const int width, const int heads_per_warp,
+        const int pairs, const float eps) {
+    constexpr int V = VECTOR<T>;
+    const int groups = (heads + heads_per_warp - 1) / heads_per_warp;
+    const int64_t warp = static_cast<int64_t>(blockIdx.x) * WARPS + threadIdx.x / WARP;
+    const int64_t token = warp / groups;
+    if (token >= tokens) {
+        return;
+    }
+    const int part = blockIdx.y;
+    bool of_second = false;
+    const int row = joint_row(order, static_cast<int>(token), of_second);
+    const T* const x0 = part == 0 ? first.projected[0] : part == 1 ? first.projected[1] : first.projected[2];
+    const T* const x1 = part == 0 ? second.projected[0] : part == 1 ? second.projected[1] : second.projected[2];
+    const T* const w0 = part == 0 ? first.weight[0] : part == 1 ? first.weight[1] : nullptr;
+    const T* const w1 = part == 0 ? second.weight[0] : part == 1 ? second.weight[1] : nullptr;
+    const int64_t stride = static_cast<int64_t>(heads) * width;
+    // Source, angles and result of a token lie in different rows: the result is moved so that one number names both.
+    T* const moved = out + (static_cast<int64_t>(part) * tokens + token - row) * stride;
+    const Heads<T> a = {of_second ? x1 : x0, of_second ? w1 : w0, moved, tokens, heads, width, stride, stride,
+            heads_per_warp, pairs, eps};
+    const bool rotated = part < 2;
+    const Table source = {rotated ? (of_second ? second.cosine : first.cosine) : nullptr,
+            rotated ? (of_second ? second.sine : first.sine) : nullptr};
+    const int begin = static_cast<int>(warp % groups) * heads_per_warp;
+    const int end = min(heads, begin + heads_per_warp);
+    const int half = width / 2;
+    const bool aligned = half % V == 0 && half <= WARP * V && stride % V == 0 && is_aligned(a.x, 16)
+            && is_aligned(out, 16) && static_cast<int64_t>(tokens) * stride % V == 0 && is_aligned(a.weight, 16)
+            && source.aligned();
+    if (aligned) {
+        in_registers<T>(a, source, row, begin, end);
+    } else {
+        element_by_element<T>(a, source, row, begin, end);
+    }
+}
+
 #define ENTRIES(suffix, T) \
+    extern "C" __global__ void __launch_bounds__(WARPS* WARP) qk_norm_rope_joint_##suffix( \
+            const JointStream<T> first, const JointStream<T> second, const __grid_constant__ JointOrder order, T* out, \
+            const int tokens, const int heads, const int width, const int heads_per_warp, const int pairs, \
+            const float eps) { \
+        norm_rope_joint<T>(first, second, order, out, tokens, heads, width, heads_per_warp, pairs, eps); \
+    } \
     extern "C" __global__ void __launch_bounds__(WARPS* WARP) qk_norm_rope_##suffix(const T* x, const T* weight, \
             const float* cosine, const float* sine, T* out, const int tokens, const int heads, const int width, \
             const int64_t x_stride, const int64_t out_stride, const int heads_per_warp, const int pairs, \

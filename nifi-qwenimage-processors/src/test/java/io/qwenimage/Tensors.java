@@ -39,4 +39,26 @@ public final class Tensors {
                     + found[worst] + "; allowed is a difference of " + allowed);
         }
     }
+
+    /**
+     * Holds what was computed in fewer digits: the norm of all errors may be {@code relative} times the expected norm, and
+     * no element may be off by more than five times as much of the largest magnitude.
+     */
+    public static void assertCloseInNorm(final String name, final HostTensor expected, final HostTensor actual,
+            final double relative) {
+        assertClose(name, expected, actual, 5 * relative);
+        final float[] wanted = expected.toFloats();
+        final float[] found = actual.toFloats();
+        double errors = 0;
+        double squares = 0;
+        for (int i = 0; i < wanted.length; i++) {
+            errors += Math.pow((double) wanted[i] - found[i], 2);
+            squares += Math.pow(wanted[i], 2);
+        }
+        final double error = Math.sqrt(errors / squares);
+        if (!(error <= relative)) {
+            fail(name + " " + expected.shape() + ": the norm of the errors is " + error + " of the expected norm; allowed is "
+                    + relative);
+        }
+    }
 }

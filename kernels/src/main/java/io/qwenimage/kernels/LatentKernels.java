@@ -34,23 +34,24 @@ public final class LatentKernels {
      * @param conditional   [tokens, width], BF16, F16 or F32
      * @param unconditional as the conditional one, or null for no guidance
      * @param scale         s
-     * @param dt            next sigma minus this sigma
+     * @param dt            [1], F32: next sigma minus this sigma
      * @param out           [tokens, width], F32; may be the latents
      */
     public void guidanceStep(final CudaStream stream, final TensorView latents, final TensorView conditional,
-            final TensorView unconditional, final float scale, final float dt, final TensorView out) {
+            final TensorView unconditional, final float scale, final TensorView dt, final TensorView out) {
         Operands.dense("latents", latents, ElementType.F32, -1, -1);
         Operands.floating("conditional", conditional).requireShape("conditional", latents.shape())
                 .requireContiguous("conditional");
         Operands.optional("unconditional", unconditional, conditional.type(), latents.shape());
         Operands.dense("out", out, ElementType.F32, latents.shape());
+        Operands.dense("dt", dt, ElementType.F32, 1);
         final long tokens = latents.size(0);
         final long width = latents.size(1);
         if (tokens > 0 && width > 0) {
             final int lanes = Operands.powerOfTwo((int) Math.min(Operands.WARP, Math.ceilDiv(width, ELEMENTS)));
             launch(stream, "guidance_step_" + conditional.type().suffix(), tokens * lanes, STEP_THREADS,
                     new KernelArguments().pointer(latents).pointer(conditional).optionalPointer(unconditional)
-                            .pointer(out).i32(tokens).i32(width).i32(lanes).f32(scale).f32(dt));
+                            .pointer(out).i32(tokens).i32(width).i32(lanes).f32(scale).pointer(dt));
         }
     }
 

@@ -25,8 +25,8 @@ class LatentKernelsTest {
         final TensorView conditional = device.random(random, 1, type, tokens, width);
         final TensorView unconditional = guided ? device.random(random, 1, type, tokens, width) : null;
         final TensorView out = device.empty(ElementType.F32, tokens, width);
-        new LatentKernels(device.cuda()).guidanceStep(device.stream(), latents, conditional, unconditional, scale, dt,
-                out);
+        new LatentKernels(device.cuda()).guidanceStep(device.stream(), latents, conditional, unconditional, scale,
+                device.upload(new float[] {dt}, ElementType.F32, 1), out);
         final float[] x = device.download(latents);
         final float[] c = device.download(conditional);
         final float[] u = guided ? device.download(unconditional) : c;
@@ -56,7 +56,8 @@ class LatentKernelsTest {
         final TensorView latents = device.random(new Random(1), 1, ElementType.F32, 2, 64);
         final TensorView zero = device.zeros(ElementType.BF16, 2, 64);
         final TensorView out = device.empty(ElementType.F32, 2, 64);
-        new LatentKernels(device.cuda()).guidanceStep(device.stream(), latents, zero, zero, 4, -0.1f, out);
+        new LatentKernels(device.cuda()).guidanceStep(device.stream(), latents, zero, zero, 4,
+                device.upload(new float[] {-0.1f}, ElementType.F32, 1), out);
         assertArrayEquals(device.download(latents), device.download(out));
     }
 
@@ -124,10 +125,13 @@ class LatentKernelsTest {
         final TensorView x = device.zeros(ElementType.F32, 4, 64);
         final TensorView other = device.zeros(ElementType.BF16, 4, 64);
         final TensorView odd = device.zeros(ElementType.F32, 16, 3, 4);
+        final TensorView dt = device.zeros(ElementType.F32, 1);
         assertThrows(IllegalArgumentException.class,
-                () -> kernels.guidanceStep(device.stream(), other, other, null, 4, 1, x));
+                () -> kernels.guidanceStep(device.stream(), other, other, null, 4, dt, x));
         assertThrows(IllegalArgumentException.class,
-                () -> kernels.guidanceStep(device.stream(), x, x, other, 4, 1, x));
+                () -> kernels.guidanceStep(device.stream(), x, x, other, 4, dt, x));
+        assertThrows(IllegalArgumentException.class,
+                () -> kernels.guidanceStep(device.stream(), x, x, null, 4, device.zeros(ElementType.F32, 2), x));
         assertThrows(IllegalArgumentException.class, () -> kernels.pack(device.stream(), odd, x));
         assertThrows(IllegalArgumentException.class,
                 () -> kernels.unpack(device.stream(), x, x, null, device.zeros(ElementType.F32, 4, 4, 16)));

@@ -158,6 +158,18 @@ public interface Backend extends AutoCloseable {
     Tensor qkNormRope(Arena arena, Tensor x, int heads, Tensor weight, float eps, RotaryTable rotary);
 
     /**
+     * Queries, keys and values of joint attention: splits both streams' rows into heads, normalises (RMS norm) and
+     * rotates queries and keys, and brings all into the joint order.
+     *
+     * @param heads H
+     * @param eps   of the norms
+     */
+    default JointHeads jointHeads(final Arena arena, final JointHeads.Stream first, final JointHeads.Stream second,
+            final int heads, final float eps, final JointSequences sequences) {
+        return JointHeads.composed(this, arena, first, second, heads, eps, sequences);
+    }
+
+    /**
      * softmax(q k^T scale) v.
      *
      * @param q     [Lq, H, D]
@@ -202,11 +214,21 @@ public interface Backend extends AutoCloseable {
      * @param conditional   [T, C]
      * @param unconditional [T, C] or null for no guidance
      * @param trueCfgScale  s
-     * @param dt            next sigma minus this sigma
+     * @param dt            [1], F32: next sigma minus this sigma
      * @return [T, C], F32
      */
     Tensor guidanceStep(Arena arena, Tensor latents, Tensor conditional, Tensor unconditional, float trueCfgScale,
-            float dt);
+            Tensor dt);
+
+    /** Whether sequences that run together are done sooner than one after the other. */
+    default boolean gainsFromBatches() {
+        return false;
+    }
+
+    /** Prepares work to be repeated; closing what is returned gives up what was kept for it. */
+    default Repetition repeat(final Repetition.Round round) {
+        return Repetition.plain(round);
+    }
 
     /** Frees everything native; open arenas are closed. */
     @Override

@@ -3,6 +3,8 @@ package io.qwenimage.pipeline;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.backend.Repetition;
+import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.diffusion.FlowMatchEulerDiscreteScheduler;
 import io.qwenimage.diffusion.LatentPacking;
 import io.qwenimage.diffusion.Schedule;
@@ -55,20 +57,20 @@ final class Denoising implements Stage {
             final Beginning beginning = beginning(start, grid, request.seed());
             HostTensor packed = beginning.at(schedule.sigma(first));
             Tensor latents = backend.uploadExact(current, packed); // [T, 4 c]
-            for (int step = first; step < schedule.steps(); step++) {
-                cancellation.check();
-                final Arena next = arena.open("latents after step " + step);
-                try (Arena scratch = next.open("denoising step " + step)) {
-                    latents = scratch.keep(step(scratch, latents, guidance, schedule, step, cancellation));
+            try (Steps steps = new Steps(arena, guidance, schedule, cancellation)) {
+                for (int step = first; step < schedule.steps(); step++) {
+                    cancellation.check();
+                    final Arena next = arena.open("latents after step " + step);
+                    latents = steps.run(next, latents, step);
+                    current.close();
+                    current = next;
+                    packed = finite(backend.download(latents), step, schedule.steps());
+                    if (beginning.mask() != null) {
+                        packed = beginning.kept(packed, schedule.sigma(step + 1));
+                        latents = backend.uploadExact(current, packed);
+                    }
+                    listener.onStep(step - first, schedule.steps() - first, unpacked(packed, grid));
                 }
-                current.close();
-                current = next;
-                packed = finite(backend.download(latents), step, schedule.steps());
-                if (beginning.mask() != null) {
-                    packed = beginning.kept(packed, schedule.sigma(step + 1));
-                    latents = backend.uploadExact(current, packed);
-                }
-                listener.onStep(step - first, schedule.steps() - first, unpacked(packed, grid));
             }
             return unpacked(packed, grid);
         }
@@ -117,17 +119,82 @@ final class Denoising implements Stage {
                 grids.toArray(new PatchGrid[0]));
     }
 
-    private Tensor step(final Arena arena, final Tensor latents, final Guidance guidance, final Schedule schedule,
-            final int step, final Cancellation cancellation) {
-        final QwenImageTransformer2DModel model = transformer.model();
-        final float time = schedule.modelTime(step);
-        final Tensor pictures = withReferences(arena, latents, guidance.references()); // [L_image, 4 c]
-        final Tensor positive = model.forward(arena, pictures, time, guidance.conditional(), cancellation,
-                BlockObserver.NONE);
-        final Tensor negative = guidance.unconditional() == null ? null
-                : model.forward(arena, pictures, time, guidance.unconditional(), cancellation, BlockObserver.NONE);
-        return backend.guidanceStep(arena, latents, positive, negative, guidance.trueCfgScale(),
-                schedule.delta(step));
+    /** The steps of one request. What they read of the schedule is on the device before the first of them. */
+    private final class Steps implements AutoCloseable {
+        private final Guidance guidance;
+        private final Cancellation cancellation;
+        private final Tensor times;
+        private final Tensor deltas;
+        private final Repetition repetition;
+        private TextContext together;
+
+        Steps(final Arena arena, final Guidance guidance, final Schedule schedule, final Cancellation cancellation) {
+            this.guidance = guidance;
+            this.cancellation = cancellation;
+            final float[] modelTimes = new float[schedule.steps()];
+            final float[] differences = new float[schedule.steps()];
+            for (int step = 0; step < modelTimes.length; step++) {
+                modelTimes[step] = schedule.modelTime(step);
+                differences[step] = schedule.delta(step);
+            }
+            times = QwenImageTransformer2DModel.times(backend, arena, modelTimes);
+            deltas = backend.uploadExact(arena, HostTensor.ofFloats(Shape.of(differences.length), differences));
+            together = together(arena);
+            repetition = backend.repeat(this::step);
+        }
+
+        /** Both prompts as one batch, or null where there is one only, nothing to gain, or no memory for it. */
+        private TextContext together(final Arena arena) {
+            if (guidance.unconditional() == null || !backend.gainsFromBatches()) {
+                return null;
+            }
+            final TextContext both = guidance.conditional().then(backend, arena, guidance.unconditional());
+            return transformer.model().activationBytes(both) < backend.memory().free() ? both : null;
+        }
+
+        /** Latents after a step, [T, 4 c]. */
+        Tensor run(final Arena arena, final Tensor latents, final int step) {
+            final Tensor time = QwenImageTransformer2DModel.time(backend, times, step);
+            final Tensor delta = backend.slice(deltas, step, Shape.of(1));
+            try {
+                return repetition.run(arena, latents, time, delta);
+            } catch (final ResourceExhaustedException e) {
+                if (together == null) {
+                    throw e;
+                }
+                together = null;
+                return repetition.run(arena, latents, time, delta);
+            }
+        }
+
+        private Tensor step(final Arena arena, final Tensor... inputs) {
+            try (Arena scratch = arena.open("denoising step")) {
+                final Tensor latents = inputs[0];
+                final Tensor pictures = withReferences(scratch, latents, guidance.references()); // [L_image, 4 c]
+                final Tensor positive;
+                final Tensor negative;
+                if (together != null) {
+                    final Tensor both = forward(scratch, backend.concat(scratch, pictures, pictures), inputs[1], together);
+                    positive = backend.slice(both, 0, latents.shape());
+                    negative = backend.slice(both, latents.shape().elements(), latents.shape());
+                } else {
+                    positive = forward(scratch, pictures, inputs[1], guidance.conditional());
+                    negative = guidance.unconditional() == null ? null
+                            : forward(scratch, pictures, inputs[1], guidance.unconditional());
+                }
+                return scratch.keep(backend.guidanceStep(scratch, latents, positive, negative, guidance.trueCfgScale(),
+                        inputs[2]));
+            }
+        }
+
+        private Tensor forward(final Arena arena, final Tensor pictures, final Tensor time, final TextContext context) {
+            return transformer.model().forward(arena, pictures, time, context, cancellation, BlockObserver.NONE);
+        }
+
+        @Override
+        public void close() {
+            repetition.close();
+        }
     }
 
     private Tensor withReferences(final Arena arena, final Tensor latents, final List<Tensor> references) {

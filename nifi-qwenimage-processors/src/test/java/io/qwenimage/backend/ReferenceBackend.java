@@ -328,12 +328,13 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public Tensor guidanceStep(final Arena arena, final Tensor latents, final Tensor conditional,
-            final Tensor unconditional, final float trueCfgScale, final float dt) {
+            final Tensor unconditional, final float trueCfgScale, final Tensor delta) {
+        final double dt = ((Values) delta).at(0);
         final Values x = (Values) latents;
         final Values c = (Values) conditional;
         if (unconditional == null) {
             return like(x, (row, column) -> x.at((long) row * x.width() + column)
-                    + (double) dt * c.at((long) row * x.width() + column));
+                    + dt * c.at((long) row * x.width() + column));
         }
         final Values u = (Values) unconditional;
         final Values combined = (Values) like(x, (row, column) -> {

@@ -180,10 +180,12 @@ class RowOperationsTest {
         final float scale = 4f;
         final float dt = -0.05f;
         check(kind, (backend, arena) -> backend.guidanceStep(arena, upload(backend, arena, latents, 77, width),
-                upload(backend, arena, with, 77, width), null, scale, dt), latents.length,
+                upload(backend, arena, with, 77, width), null, scale, upload(backend, arena, new float[] {dt}, 1)),
+                latents.length,
                 i -> latents[i] + (double) dt * with[i]);
         check(kind, (backend, arena) -> backend.guidanceStep(arena, upload(backend, arena, latents, 77, width),
-                upload(backend, arena, with, 77, width), upload(backend, arena, without, 77, width), scale, dt),
+                upload(backend, arena, with, 77, width), upload(backend, arena, without, 77, width), scale,
+                upload(backend, arena, new float[] {dt}, 1)),
                 latents.length, i -> {
                     final int row = i / width * width;
                     double wanted = 0;

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.qwenimage.Tensors;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Backends;
@@ -52,13 +51,15 @@ final class BlockGoldenTest {
         private final ConfigFile description;
         private final WeightSource expected;
         private final Set<String> compared = new HashSet<>();
+        private final Backends.Named named;
         private final double tolerance;
 
-        Golden(final Path file, final Backend backend, final WeightSource expected) {
+        Golden(final Path file, final Backends.Named named, final Backend backend, final WeightSource expected) {
             this.file = file;
             this.backend = backend;
             this.description = ConfigFile.read(file);
             this.expected = expected;
+            this.named = named;
             this.tolerance = description.sub("tolerance").doubleAt("relative");
         }
 
@@ -74,7 +75,7 @@ final class BlockGoldenTest {
 
         void compareHost(final String name, final HostTensor actual) {
             assertTrue(expected.names().contains(name), "no golden tensor " + name);
-            Tensors.assertClose(name, expected.tensor(name), actual, tolerance);
+            named.assertClose(name, expected.tensor(name), actual, tolerance);
             compared.add(name);
         }
 
@@ -96,7 +97,7 @@ final class BlockGoldenTest {
         final List<DynamicTest> tests = new ArrayList<>();
         try (DirectoryStream<Path> files = Files.newDirectoryStream(BLOCKS, "*.json")) {
             for (final Path file : files) {
-                for (final Backends.Named backend : Backends.all()) {
+                for (final Backends.Named backend : Backends.everyPrecision()) {
                     tests.add(dynamicTest(file.getFileName() + " on " + backend, () -> check(file, backend)));
                 }
             }
@@ -107,7 +108,7 @@ final class BlockGoldenTest {
     private static void check(final Path file, final Backends.Named named) {
         final Path tensors = file.resolveSibling(file.getFileName().toString().replace(".json", ".safetensors"));
         try (Backend backend = named.open(); WeightSource expected = SafetensorsFile.open(tensors)) {
-            final Golden golden = new Golden(file, backend, expected);
+            final Golden golden = new Golden(file, named, backend, expected);
             switch (golden.description.stringAt("network")) {
                 case "text_encoder" -> checkTextEncoder(golden);
                 case "transformer" -> checkTransformer(golden);
@@ -144,7 +145,8 @@ final class BlockGoldenTest {
             golden.compare("txt_in", context.embeddings());
             final Tensor latents = golden.backend.uploadExact(arena, golden.input("hidden_states"));
             final float timestep = golden.input("timestep").toFloats()[0];
-            final Tensor output = model.forward(arena, latents, timestep, context, Cancellation.NEVER,
+            final Tensor output = model.forward(arena, latents,
+                    QwenImageTransformer2DModel.times(golden.backend, arena, timestep), context, Cancellation.NEVER,
                     (name, image, text) -> {
                         golden.compare(text == null ? name : name + ".hidden_states", image);
                         if (text != null) {

@@ -4,9 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.Backends;
 import io.qwenimage.backend.Cancellation;
-import io.qwenimage.backend.cpu.CpuBackend;
-import io.qwenimage.backend.cpu.CpuOptions;
 import io.qwenimage.image.ImageDecoder;
 import io.qwenimage.image.RgbImage;
 import io.qwenimage.tensor.HostTensor;
@@ -21,35 +20,16 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
-import org.junit.jupiter.api.TestInstance;
 
 /**
- * Holds editing, image-to-image and inpainting against diffusers, case by case, with both positions of pictures where the case has both. More cases,
- * or folders of cases, are named by the system property {@value #CASES}, separated as paths are.
+ * Holds editing, image-to-image and inpainting against diffusers, case by case, with both positions of pictures where
+ * the case has both. More cases, or folders of cases, are named by the system property {@value #CASES}, separated as
+ * paths are.
  */
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class EditGoldenTest {
     private static final String CASES = "qwenimage.edit.cases";
-    private static final double HIDDEN = 1e-3;
-    private static final double LATENTS = 2e-3;
-    private static final double PSNR = 50;
-    private static final double MAXIMUM_DIFFERENCE = 2;
-
-    private Backend backend;
-
-    @BeforeAll
-    void openBackend() {
-        backend = CpuBackend.open(CpuOptions.defaults());
-    }
-
-    @AfterAll
-    void closeBackend() {
-        backend.close();
-    }
 
     @TestFactory
     Stream<DynamicTest> everyEditComesOutAsInTheReference() throws IOException, URISyntaxException {
@@ -62,91 +42,99 @@ class EditGoldenTest {
         }
         final List<DynamicTest> tests = new ArrayList<>();
         for (final GoldenCase golden : cases) {
-            tests.add(DynamicTest.dynamicTest(golden.name(), golden.folder().toUri(), () -> run(golden)));
+            for (final Backends.Named backend : CudaCases.backends(golden.folder())) {
+                tests.add(DynamicTest.dynamicTest(golden.name() + " on " + backend, golden.folder().toUri(),
+                        () -> run(golden, backend)));
+            }
         }
         return tests.stream();
     }
 
-    private void run(final GoldenCase golden) throws IOException {
-        final Bundle pictures = compare(golden, "expected.safetensors", PicturePositions.SEQUENTIAL, null);
-        if (Files.exists(golden.folder().resolve("expected-spatial.safetensors"))) {
-            compare(golden, "expected-spatial.safetensors", PicturePositions.SPATIAL, pictures);
-        }
-    }
-
-    /** What follows after the pictures' encodings depends on their positions; the encodings themselves do not. */
-    private Bundle compare(final GoldenCase golden, final String file, final PicturePositions positions,
-            final Bundle encoded) throws IOException {
-        final List<Comparison> comparisons = new ArrayList<>();
-        try (SafetensorsFile opened = SafetensorsFile.open(golden.folder().resolve(file));
-                QwenImagePipeline pipeline = StandardQwenImagePipeline.open(golden.model(), backend, positions)) {
-            final SampledTensors expected = new SampledTensors(opened);
-            final Bundle pictures = encoded != null ? encoded : pipeline.encodeImage(golden.pictures(), Cancellation.NEVER);
-            comparePictures(golden, expected, pictures, comparisons);
-            compareStages(golden, pipeline, expected, pictures, comparisons);
-            final List<String> lines = comparisons.stream().map(Comparison::description).toList();
-            System.out.println(golden.name() + ", " + positions + ": " + String.join("; ", lines));
-            assertTrue(comparisons.stream().allMatch(Comparison::passed), () -> String.join("\n", lines));
-            return pictures;
-        }
-    }
-
-    private static void comparePictures(final GoldenCase golden, final SampledTensors expected, final Bundle pictures,
-            final List<Comparison> comparisons) throws IOException {
-        for (int k = 0; k < golden.images().size(); k++) {
-            if (golden.kind().equals("edit") && expected.has("image_latents." + k)) {
-                comparisons.add(expected.compare("image_latents." + k,
-                        PackedLatents.of(pictures.tensor("image_latents." + k)), golden.tolerance("latents", LATENTS)));
+    private static void run(final GoldenCase golden, final Backends.Named named) throws IOException {
+        try (Backend backend = named.open()) {
+            final Run run = new Run(golden, backend, golden.limits(named));
+            final Bundle pictures = run.compare("expected.safetensors", PicturePositions.SEQUENTIAL, null);
+            if (Files.exists(golden.folder().resolve("expected-spatial.safetensors"))) {
+                run.compare("expected-spatial.safetensors", PicturePositions.SPATIAL, pictures);
             }
         }
-        if (expected.has("condition_grid_thw")) {
-            assertEquals(Arrays.toString(expected.expected("condition_grid_thw").toLongs()),
-                    Arrays.toString(pictures.tensor("image_grid_thw").toLongs()));
-        }
     }
 
-    private static void compareStages(final GoldenCase golden, final QwenImagePipeline pipeline,
-            final SampledTensors expected, final Bundle pictures, final List<Comparison> comparisons) {
-        final Bundle text = pipeline.encodeText(pictures, golden.text(), Cancellation.NEVER);
-        for (final String name : List.of("prompt_embeds", "negative_prompt_embeds")) {
-            if (expected.has(name)) {
-                comparisons.add(expected.compare(name, text.tensor(name), golden.tolerance("hidden", HIDDEN)));
+    /** One case on one backend. */
+    private record Run(GoldenCase golden, Backend backend, GoldenCase.Limits limits) {
+        /** What follows after the pictures' encodings depends on their positions; the encodings themselves do not. */
+        private Bundle compare(final String file, final PicturePositions positions, final Bundle encoded) throws IOException {
+            final List<Comparison> comparisons = new ArrayList<>();
+            try (SafetensorsFile opened = SafetensorsFile.open(golden.folder().resolve(file));
+                    QwenImagePipeline pipeline = StandardQwenImagePipeline.open(golden.model(), backend, positions)) {
+                final SampledTensors expected = new SampledTensors(opened);
+                final Bundle pictures = encoded != null ? encoded : pipeline.encodeImage(golden.pictures(), Cancellation.NEVER);
+                comparePictures(expected, pictures, comparisons);
+                compareStages(pipeline, expected, pictures, comparisons);
+                final List<String> lines = comparisons.stream().map(Comparison::description).toList();
+                System.out.println(golden.name() + ", " + positions + ": " + String.join("; ", lines));
+                assertTrue(comparisons.stream().allMatch(Comparison::passed), () -> String.join("\n", lines));
+                return pictures;
             }
         }
-        final List<Integer> steps = new ArrayList<>();
-        final Bundle denoised = pipeline.denoise(text, golden.denoise(), (step, count, values) -> {
-            steps.add(step);
-            comparisons.add(expected.compare("packed_latents." + step, PackedLatents.of(values),
-                    golden.tolerance("latents", LATENTS)));
-        }, Cancellation.NEVER);
-        assertEquals(golden.json().path("steps_taken").asInt(golden.steps()), steps.size(), "steps heard of");
-        comparePicture(golden, expected, pipeline.decode(denoised, Cancellation.NEVER), comparisons);
-    }
 
-    private static void comparePicture(final GoldenCase golden, final SampledTensors expected, final RgbImage picture,
-            final List<Comparison> comparisons) {
-        final double psnr = golden.tolerance("psnr", PSNR);
-        final double difference = golden.tolerance("max_pixel", MAXIMUM_DIFFERENCE);
-        if (expected.has("picture_size")) {
-            assertEquals(Arrays.toString(expected.expected("picture_size").toLongs()),
-                    Arrays.toString(new long[] {picture.width(), picture.height()}), "size of the picture");
+        private void comparePictures(final SampledTensors expected, final Bundle pictures,
+                final List<Comparison> comparisons) throws IOException {
+            for (int k = 0; k < golden.images().size(); k++) {
+                if (golden.kind().equals("edit") && expected.has("image_latents." + k)) {
+                    comparisons.add(expected.compare("image_latents." + k,
+                            PackedLatents.of(pictures.tensor("image_latents." + k)), limits.latents()));
+                }
+            }
+            if (expected.has("condition_grid_thw")) {
+                assertEquals(Arrays.toString(expected.expected("condition_grid_thw").toLongs()),
+                        Arrays.toString(pictures.tensor("image_grid_thw").toLongs()));
+            }
         }
-        final HostTensor wanted = expected.expected("image");
-        if (expected.step("image") == 1) {
-            comparisons.add(Comparison.ofPictures(wanted, picture, psnr, difference));
-            return;
+
+        private void compareStages(final QwenImagePipeline pipeline, final SampledTensors expected,
+                final Bundle pictures, final List<Comparison> comparisons) {
+            final Bundle text = pipeline.encodeText(pictures, golden.text(), Cancellation.NEVER);
+            for (final String name : List.of("prompt_embeds", "negative_prompt_embeds")) {
+                if (expected.has(name)) {
+                    comparisons.add(expected.compare(name, text.tensor(name), limits.hidden()));
+                }
+            }
+            final List<Integer> steps = new ArrayList<>();
+            final Bundle denoised = pipeline.denoise(text, golden.denoise(), (step, count, values) -> {
+                steps.add(step);
+                comparisons.add(expected.compare("packed_latents." + step, PackedLatents.of(values),
+                        limits.latents()));
+            }, Cancellation.NEVER);
+            assertEquals(golden.json().path("steps_taken").asInt(golden.steps()), steps.size(), "steps heard of");
+            comparePicture(expected, pipeline.decode(denoised, Cancellation.NEVER), comparisons);
         }
-        final Shape shape = wanted.shape();
-        final float[] all = new float[picture.rgb().length];
-        for (int i = 0; i < all.length; i++) {
-            all[i] = picture.rgb()[i] & 0xff;
+
+        private void comparePicture(final SampledTensors expected, final RgbImage picture,
+                final List<Comparison> comparisons) {
+            final double psnr = limits.psnr();
+            final double difference = limits.maximumDifference();
+            if (expected.has("picture_size")) {
+                assertEquals(Arrays.toString(expected.expected("picture_size").toLongs()),
+                        Arrays.toString(new long[] {picture.width(), picture.height()}), "size of the picture");
+            }
+            final HostTensor wanted = expected.expected("image");
+            if (expected.step("image") == 1) {
+                comparisons.add(Comparison.ofPictures(wanted, picture, psnr, difference));
+                return;
+            }
+            final Shape shape = wanted.shape();
+            final float[] all = new float[picture.rgb().length];
+            for (int i = 0; i < all.length; i++) {
+                all[i] = picture.rgb()[i] & 0xff;
+            }
+            final float[] rows = expected.rows(all, shape, expected.step("image"));
+            final byte[] rgb = new byte[rows.length];
+            for (int i = 0; i < rgb.length; i++) {
+                rgb[i] = (byte) (int) rows[i];
+            }
+            comparisons.add(Comparison.ofPictures(wanted.reshape(shape.extent(0), 1, shape.extent(1)),
+                    new RgbImage(1, shape.intExtent(0), rgb), psnr, difference));
         }
-        final float[] rows = expected.rows(all, shape, expected.step("image"));
-        final byte[] rgb = new byte[rows.length];
-        for (int i = 0; i < rgb.length; i++) {
-            rgb[i] = (byte) (int) rows[i];
-        }
-        comparisons.add(Comparison.ofPictures(wanted.reshape(shape.extent(0), 1, shape.extent(1)),
-                new RgbImage(1, shape.intExtent(0), rgb), psnr, difference));
     }
 }

@@ -2,6 +2,7 @@ package io.qwenimage.pipeline;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.qwenimage.backend.Backends;
 import io.qwenimage.image.ImageDecoder;
 import io.qwenimage.image.RgbImage;
 import io.qwenimage.weights.SafetensorsFile;
@@ -18,6 +19,10 @@ import java.util.stream.Stream;
  */
 record GoldenCase(Path folder, JsonNode json) {
     private static final String CASE = "case.json";
+    private static final double HIDDEN = 1e-3;
+    private static final double LATENTS = 1e-3;
+    private static final double PSNR = 50;
+    private static final double MAXIMUM_DIFFERENCE = 2;
     /** What the reference's call keeps of a prompt unless told otherwise. */
     private static final int REFERENCE_SEQUENCE_LENGTH = 512;
 
@@ -96,8 +101,25 @@ record GoldenCase(Path folder, JsonNode json) {
                 json.path("strength").asDouble(DenoiseRequest.DEFAULT_STRENGTH));
     }
 
-    /** A limit that the case sets, or else the one that all goldens are held to. */
-    double tolerance(final String key, final double otherwise) {
+    /**
+     * How near everything must come.
+     *
+     * @param hidden            hidden states, relative
+     * @param latents           latents after each step, relative
+     * @param psnr              the picture, in decibels
+     * @param maximumDifference the picture's samples of 255
+     */
+    record Limits(double hidden, double latents, double psnr, double maximumDifference) {
+    }
+
+    /** The limits that the case sets, or else those that all goldens are held to, as far as a backend's precision goes. */
+    Limits limits(final Backends.Named backend) {
+        return new Limits(backend.tolerance(tolerance("hidden", HIDDEN)), backend.tolerance(tolerance("latents", LATENTS)),
+                backend.psnr(tolerance("psnr", PSNR)),
+                backend.maximumDifference(tolerance("max_pixel", MAXIMUM_DIFFERENCE)));
+    }
+
+    private double tolerance(final String key, final double otherwise) {
         return json.path("tolerance").path(key).asDouble(otherwise);
     }
 

@@ -4,9 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.Backends;
 import io.qwenimage.backend.Cancellation;
-import io.qwenimage.backend.cpu.CpuBackend;
-import io.qwenimage.backend.cpu.CpuOptions;
 import io.qwenimage.diffusion.FlowMatchEulerDiscreteScheduler;
 import io.qwenimage.diffusion.Schedule;
 import io.qwenimage.diffusion.TorchGenerator;
@@ -19,44 +18,20 @@ import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
-import org.junit.jupiter.api.TestInstance;
 
 /**
  * Holds the whole engine against diffusers, case by case. More cases, or folders of cases, are named by the system
  * property {@value #CASES}, separated as paths are: {@code mvn test -Dtest=GoldenCaseTest -Dqwenimage.cases=FOLDER}.
  */
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class GoldenCaseTest {
     private static final String CASES = "qwenimage.cases";
-    private static final double HIDDEN = 1e-3;
-    private static final double LATENTS = 2e-3;
     private static final double NOISE = 1e-5;
     private static final double SIGMAS = 1e-6;
-    private static final double PSNR = 50;
-    private static final double MAXIMUM_DIFFERENCE = 2;
-
-    private final Map<Path, QwenImagePipeline> pipelines = new HashMap<>();
-    private Backend backend;
-
-    @BeforeAll
-    void openBackend() {
-        backend = CpuBackend.open(CpuOptions.defaults());
-    }
-
-    @AfterAll
-    void closeBackend() {
-        pipelines.values().forEach(QwenImagePipeline::close);
-        backend.close();
-    }
 
     @TestFactory
     Stream<DynamicTest> everyCaseComesOutAsInTheReference() throws IOException, URISyntaxException {
@@ -67,19 +42,22 @@ class GoldenCaseTest {
                 cases.addAll(GoldenCase.find(Path.of(folder)));
             }
         }
-        return cases.stream().map(golden -> DynamicTest.dynamicTest(golden.name(), golden.folder().toUri(),
-                () -> run(golden)));
+        return cases.stream().flatMap(golden -> CudaCases.backends(golden.folder()).stream().map(
+                backend -> DynamicTest.dynamicTest(golden.name() + " on " + backend, golden.folder().toUri(),
+                        () -> run(golden, backend))));
     }
 
-    private void run(final GoldenCase golden) {
+    private static void run(final GoldenCase golden, final Backends.Named named) {
         assertEquals("text-to-image", golden.kind(), "kind of " + golden.folder());
         final List<Comparison> comparisons = new ArrayList<>();
-        try (SafetensorsFile expected = golden.expected()) {
+        try (SafetensorsFile expected = golden.expected();
+                Backend backend = named.open();
+                QwenImagePipeline pipeline = StandardQwenImagePipeline.open(golden.model(), backend)) {
             compareSchedule(golden, expected, comparisons);
-            comparePipeline(golden, expected, comparisons);
+            comparePipeline(golden, pipeline, expected, golden.limits(named), comparisons);
         }
         final List<String> lines = comparisons.stream().map(Comparison::description).toList();
-        System.out.println(golden.name() + ": " + String.join("; ", lines));
+        System.out.println(golden.name() + " on " + named + ": " + String.join("; ", lines));
         assertTrue(comparisons.stream().allMatch(Comparison::passed), () -> golden.name() + " differs: "
                 + comparisons.stream().filter(comparison -> !comparison.passed()).findFirst().orElseThrow()
                 + "\nall: " + String.join("\n     ", lines));
@@ -105,27 +83,25 @@ class GoldenCaseTest {
         }
     }
 
-    private void comparePipeline(final GoldenCase golden, final SafetensorsFile expected,
-            final List<Comparison> comparisons) {
-        final QwenImagePipeline pipeline = pipelines.computeIfAbsent(golden.model(),
-                folder -> StandardQwenImagePipeline.open(folder, backend));
-        final double hidden = golden.tolerance("hidden", HIDDEN);
+    private static void comparePipeline(final GoldenCase golden, final QwenImagePipeline pipeline,
+            final SafetensorsFile expected, final GoldenCase.Limits limits, final List<Comparison> comparisons) {
         final Bundle text = pipeline.encodeText(golden.text(), Cancellation.NEVER);
         for (final String name : List.of("prompt_embeds", "negative_prompt_embeds")) {
             if (expected.names().contains(name)) {
-                comparisons.add(Comparison.of(name, expected.tensor(name), text.tensor(name), hidden));
+                comparisons.add(Comparison.of(name, expected.tensor(name), text.tensor(name), limits.hidden()));
             }
         }
-        final double latents = golden.tolerance("latents", LATENTS);
         final List<Integer> steps = new ArrayList<>();
         final Bundle denoised = pipeline.denoise(text, golden.denoise(), (step, count, values) -> {
             steps.add(step);
-            comparisons.add(Comparison.of("latents." + step, expected.tensor("latents." + step), values, latents));
+            comparisons.add(Comparison.of("latents." + step, expected.tensor("latents." + step), values,
+                    limits.latents()));
         }, Cancellation.NEVER);
         assertEquals(IntStream.range(0, golden.steps()).boxed().toList(), steps, "steps heard of");
         final String last = "latents." + (golden.steps() - 1);
-        comparisons.add(Comparison.of("latents", expected.tensor(last), denoised.tensor("latents"), latents));
+        comparisons.add(Comparison.of("latents", expected.tensor(last), denoised.tensor("latents"),
+                limits.latents()));
         comparisons.add(Comparison.ofPictures(expected.tensor("image"), pipeline.decode(denoised, Cancellation.NEVER),
-                golden.tolerance("psnr", PSNR), golden.tolerance("max_pixel", MAXIMUM_DIFFERENCE)));
+                limits.psnr(), limits.maximumDifference()));
     }
 }

@@ -3,7 +3,6 @@ package io.qwenimage.pipeline;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
-import io.qwenimage.Tensors;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Backends;
@@ -35,7 +34,7 @@ final class VisionLanguageGoldenTest {
         final List<DynamicTest> tests = new ArrayList<>();
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(CHATS)) {
             for (final Path folder : folders) {
-                for (final Backends.Named backend : Backends.cpu()) {
+                for (final Backends.Named backend : Backends.chosen().map(List::of).orElseGet(Backends::cpu)) {
                     tests.add(dynamicTest(folder.getFileName() + " on " + backend, () -> check(folder, backend)));
                 }
             }
@@ -52,22 +51,22 @@ final class VisionLanguageGoldenTest {
                 VisionLanguageLoader.Holding loaded = VisionLanguageLoader.load(new ComponentStore(backend), model,
                         ConfigFile.read(model.resolve("config.json")), Cancellation.NEVER);
                 Arena arena = backend.openArena("test")) {
-            checkConversation(backend, arena, loaded.model(), expected, tolerance);
+            checkConversation(named, backend, arena, loaded.model(), expected, tolerance);
         }
     }
 
-    private static void checkConversation(final Backend backend, final Arena arena, final VisionLanguageModel model,
-            final WeightSource expected, final double tolerance) {
+    private static void checkConversation(final Backends.Named named, final Backend backend, final Arena arena,
+            final VisionLanguageModel model, final WeightSource expected, final double tolerance) {
         final int[] ids = ints(expected.tensor("input_ids"));
         final List<VisionGrid> grids = grids(expected);
         VisionTower.Features features = null;
         if (!grids.isEmpty()) {
             features = model.encode(arena, expected.tensor("pixel_values"), grids, Cancellation.NEVER,
                     VisionTower.BlockObserver.NONE);
-            Tensors.assertClose("vision_embeds", expected.tensor("vision_embeds"),
+            named.assertClose("vision_embeds", expected.tensor("vision_embeds"),
                     backend.download(features.embeddings()), tolerance);
             for (int i = 0; i < features.deepstack().size(); i++) {
-                Tensors.assertClose("deepstack." + i, expected.tensor("deepstack." + i),
+                named.assertClose("deepstack." + i, expected.tensor("deepstack." + i),
                         backend.download(features.deepstack().get(i)), tolerance);
             }
         }
@@ -81,7 +80,7 @@ final class VisionLanguageGoldenTest {
                 ? "token_ids_without_penalty" : "token_ids"));
         final VisionLanguageModel.Conversation conversation = model.converse(arena, ids.length + answer.length);
         HostTensor logits = conversation.begin(ids, features, layout, Cancellation.NEVER);
-        Tensors.assertClose("logits", expected.tensor("logits"), logits, tolerance);
+        named.assertClose("logits", expected.tensor("logits"), logits, tolerance);
         final int[] tokens = new int[answer.length];
         for (int i = 0; i < answer.length; i++) {
             tokens[i] = best(logits.toFloats());

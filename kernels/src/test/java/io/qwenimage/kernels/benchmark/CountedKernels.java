@@ -103,7 +103,7 @@ final class CountedKernels {
         return List.of(
                 new CountedKernel(CountedLaunch.of("latents", "guidance_step_bf16", 512, 1, 128, buffer(1 << 20),
                         buffer(1 << 19), buffer(1 << 19), buffer(1 << 20), i32(4096), i32(64), i32(16), f32(4),
-                        f32(-0.02f)), "[4096, 64], a step with guidance", 8 * 64 * 12, USUAL, 1),
+                        buffer(4)), "[4096, 64], a step with guidance", 8 * 64 * 12, USUAL, 1),
                 new CountedKernel(CountedLaunch.of("latents", "unpack_latents_bf16", 256, 1, 256, buffer(1 << 20),
                         buffer(64), buffer(64), buffer(1 << 19), i32(16), i32(128), i32(128)),
                         "[4096, 64] to [128, 128, 16]", 256 * (16 + 8), 1.5, 1),

@@ -196,10 +196,11 @@ final class DenoiserBenchmark {
         final HostTensor conditional = HostTensor.random(device, 0.3, 1, BF16, IMAGE, width);
         final HostTensor unconditional = HostTensor.random(device, -0.1, 0.9, BF16, IMAGE, width);
         final TensorView out = device.empty(F32, IMAGE, width);
+        final TensorView step = device.upload(new float[] {dt}, F32, 1);
         final LatentKernels kernels = new LatentKernels(device.cuda());
         return new BenchmarkCase.Prepared(() -> kernels.guidanceStep(device.stream(), latents.view(),
                 conditional.view(),
-                unconditional.view(), guidance, dt, out), () -> {
+                unconditional.view(), guidance, step, out), () -> {
                     final float[] actual = device.download(out);
                     double before = 0;
                     double after = 0;

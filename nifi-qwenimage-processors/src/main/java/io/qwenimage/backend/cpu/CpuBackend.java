@@ -336,11 +336,12 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Tensor guidanceStep(final Arena arena, final Tensor latents, final Tensor conditional,
-            final Tensor unconditional, final float trueCfgScale, final float dt) {
+            final Tensor unconditional, final float trueCfgScale, final Tensor dt) {
         final CpuTensor source = Require.rank(Require.single(latents, "latents"), 2, "latents");
         final CpuTensor result = arena(arena).allocate(DType.F32, source.shape());
         rows.guidanceStep(source, Require.shaped(conditional, source.shape(), "conditional"),
-                Require.optional(unconditional, source.shape(), "unconditional"), trueCfgScale, dt, result);
+                Require.optional(unconditional, source.shape(), "unconditional"), trueCfgScale,
+                floats(Require.shaped(dt, Shape.of(1), "dt"))[0], result);
         return result;
     }
 

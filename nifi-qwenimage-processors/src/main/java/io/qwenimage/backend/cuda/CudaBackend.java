@@ -4,11 +4,15 @@ import io.qwenimage.backend.Activation;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.AttentionPattern;
 import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.JointHeads;
+import io.qwenimage.backend.JointSequences;
 import io.qwenimage.backend.MemoryStatus;
 import io.qwenimage.backend.Padding;
+import io.qwenimage.backend.Repetition;
 import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.backend.RotaryTable;
 import io.qwenimage.backend.WeightRole;
+import io.qwenimage.kernels.JointHeadKernels;
 import io.qwenimage.kernels.driver.CudaDevice;
 import io.qwenimage.kernels.driver.CudaException;
 import io.qwenimage.kernels.driver.CudaStream;
@@ -48,6 +52,7 @@ public final class CudaBackend implements Backend {
     private final Projections projections;
     private final RowOperations rows;
     private final HeadOperations heads;
+    private final JointOperation jointHeads;
     private final Set<CudaArena> arenas = Collections.newSetFromMap(new IdentityHashMap<>());
     private long weightBytes;
     private boolean closed;
@@ -61,6 +66,7 @@ public final class CudaBackend implements Backend {
         projections = new Projections(stream, products);
         rows = new RowOperations(stream);
         heads = new HeadOperations(stream);
+        jointHeads = new JointOperation(stream, options.activationType());
     }
 
     /**
@@ -206,6 +212,13 @@ public final class CudaBackend implements Backend {
         copy(source, place, row * Operands.inner(place).elements() * place.dtype().bytes());
     }
 
+    /** Copies all elements into a tensor of the same shape and type. */
+    synchronized void copy(final CudaTensor source, final CudaTensor target) {
+        Operands.require(source.shape().equals(target.shape()) && source.dtype() == target.dtype(),
+                "%s cannot be copied to %s", source, target);
+        copy(source, target, 0);
+    }
+
     private void copy(final CudaTensor source, final CudaTensor target, final long bytesFromItsBeginning) {
         if (source.bytes() > 0) {
             source.address();
@@ -325,6 +338,25 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public synchronized JointHeads jointHeads(final Arena arena, final JointHeads.Stream first,
+            final JointHeads.Stream second, final int headCount, final float eps, final JointSequences sequences) {
+        if (sequences.count() > JointHeadKernels.MOST_SEQUENCES) {
+            return Backend.super.jointHeads(arena, first, second, headCount, eps, sequences);
+        }
+        return jointHeads.joint(arena(arena), first, second, headCount, eps, sequences);
+    }
+
+    @Override
+    public boolean gainsFromBatches() {
+        return true;
+    }
+
+    @Override
+    public Repetition repeat(final Repetition.Round round) {
+        return new RecordedRounds(this, stream, round);
+    }
+
+    @Override
     public synchronized Tensor attention(final Arena arena, final Tensor q, final Tensor k, final Tensor v,
             final AttentionPattern pattern, final float scale) {
         final CudaTensor query = active(arena, Operands.ranked(q, 3, "q"));
@@ -375,13 +407,15 @@ public final class CudaBackend implements Backend {
 
     @Override
     public synchronized Tensor guidanceStep(final Arena arena, final Tensor latents, final Tensor conditional,
-            final Tensor unconditional, final float trueCfgScale, final float dt) {
+            final Tensor unconditional, final float trueCfgScale, final Tensor dt) {
         final CudaTensor source = Operands.ranked(latents, 2, "latents");
-        Operands.require(source.dtype() == DType.F32, "latents %s must be F32", latents);
+        final CudaTensor difference = Operands.shaped(dt, Shape.of(1), "dt");
+        Operands.require(source.dtype() == DType.F32 && difference.dtype() == DType.F32,
+                "latents %s and dt %s must be F32", latents, dt);
         final CudaTensor result = arena(arena).allocate(DType.F32, source.shape());
         rows.guidanceStep(source, active(arena, Operands.shaped(conditional, source.shape(), "conditional")),
-                active(arena, Operands.optional(unconditional, source.shape(), "unconditional")), trueCfgScale, dt,
-                result);
+                active(arena, Operands.optional(unconditional, source.shape(), "unconditional")), trueCfgScale,
+                difference, result);
         return result;
     }
 
@@ -407,7 +441,7 @@ public final class CudaBackend implements Backend {
     }
 
     /** Memory for an arena, with what is lacking told in the words of backends. */
-    DeviceBuffer memoryFor(final long bytes, final boolean isWeight, final String purpose) {
+    synchronized DeviceBuffer memoryFor(final long bytes, final boolean isWeight, final String purpose) {
         try {
             final DeviceBuffer buffer = stream.allocate(Math.max(bytes, 1));
             weightBytes += isWeight ? blockBytes(buffer) : 0;

@@ -101,8 +101,8 @@ final class RowOperations {
 
     /** Guidance and one Euler step. */
     void guidanceStep(final CudaTensor latents, final CudaTensor conditional, final CudaTensor unconditional,
-            final float trueCfgScale, final float dt, final CudaTensor result) {
+            final float trueCfgScale, final CudaTensor dt, final CudaTensor result) {
         latentSteps.guidanceStep(stream, latents.view(), conditional.view(),
-                unconditional == null ? null : unconditional.view(), trueCfgScale, dt, result.view());
+                unconditional == null ? null : unconditional.view(), trueCfgScale, dt.view(), result.view());
     }
 }

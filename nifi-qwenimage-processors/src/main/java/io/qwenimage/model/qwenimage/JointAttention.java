@@ -1,13 +1,12 @@
 package io.qwenimage.model.qwenimage;
 
 import io.qwenimage.backend.Arena;
-import io.qwenimage.backend.AttentionPattern;
 import io.qwenimage.backend.Backend;
-import io.qwenimage.backend.RotaryTable;
+import io.qwenimage.backend.JointHeads;
+import io.qwenimage.backend.JointSequences;
 import io.qwenimage.nn.Linear;
 import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.nn.RmsNorm;
-import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 
 /** Attention over text and picture together, {@code QwenDoubleStreamAttnProcessor2_0} of diffusers; text comes first. */
@@ -37,33 +36,26 @@ record JointAttention(Backend backend, int heads, RmsNorm normQ, RmsNorm normK, 
     }
 
     /**
-     * Lets every token see every token.
+     * Lets every token see every token of its sequence.
      *
-     * @param image [L_image, D]
-     * @param text  [L_text, D]
+     * @param image     [L_image, D], the pictures of all sequences
+     * @param text      [L_text, D], the texts of all sequences
+     * @param sequences where text and pictures of each begin
      */
-    Output forward(final Arena arena, final Tensor image, final Tensor text, final JointRope rope) {
-        final Tensor query = backend.concat(arena,
-                rotated(arena, addQProj.forward(arena, text), normAddedQ, rope.text()),
-                rotated(arena, toQ.forward(arena, image), normQ, rope.image())); // [L_text + L_image, H, D]
-        final Tensor key = backend.concat(arena,
-                rotated(arena, addKProj.forward(arena, text), normAddedK, rope.text()),
-                rotated(arena, toK.forward(arena, image), normK, rope.image()));
-        final Tensor joint = backend.concat(arena, addVProj.forward(arena, text), toV.forward(arena, image));
-        final Tensor value = backend.slice(joint, 0, query.shape()); // [L_text + L_image, H, D]
+    Output forward(final Arena arena, final Tensor image, final Tensor text, final JointRope rope,
+            final JointSequences sequences) {
+        final JointHeads joint = backend.jointHeads(arena,
+                new JointHeads.Stream(addQProj.forward(arena, text), addKProj.forward(arena, text),
+                        addVProj.forward(arena, text), normAddedQ.weight(), normAddedK.weight(), rope.text()),
+                new JointHeads.Stream(toQ.forward(arena, image), toK.forward(arena, image),
+                        toV.forward(arena, image), normQ.weight(), normK.weight(), rope.image()),
+                heads, normQ.eps(), sequences); // [L_text + L_image, H, D]
 
-        final float scale = (float) (1 / Math.sqrt(query.shape().extent(-1)));
-        final Tensor attended = backend.attention(arena, query, key, value, AttentionPattern.FULL, scale);
+        final float scale = (float) (1 / Math.sqrt(joint.query().shape().extent(-1)));
+        final Tensor attended = backend.attention(arena, joint.query(), joint.key(), joint.value(),
+                sequences.pattern(), scale);
 
-        final long width = attended.shape().extent(-1);
-        final long textLength = text.shape().extent(0);
-        final Tensor textPart = backend.slice(attended, 0, Shape.of(textLength, width));
-        final Tensor imagePart = backend.slice(attended, textLength * width,
-                Shape.of(image.shape().extent(0), width));
-        return new Output(toOut.forward(arena, imagePart), toAddOut.forward(arena, textPart));
-    }
-
-    private Tensor rotated(final Arena arena, final Tensor x, final RmsNorm norm, final RotaryTable rotary) {
-        return backend.qkNormRope(arena, x, heads, norm.weight(), norm.eps(), rotary); // [L, H, D]
+        return new Output(toOut.forward(arena, sequences.secondOf(backend, arena, attended)),
+                toAddOut.forward(arena, sequences.firstOf(backend, arena, attended)));
     }
 }

@@ -7,7 +7,9 @@ import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** The shift, scale and gate that the timestep gives to the two halves of a block: {@code img_mod}, {@code txt_mod}. */
 record Modulation(Backend backend, Linear linear) {
@@ -23,8 +25,10 @@ record Modulation(Backend backend, Linear linear) {
     Half[] forward(final Arena arena, final List<TimeSpan> spans) {
         final List<Part> attention = new ArrayList<>();
         final List<Part> feedForward = new ArrayList<>();
+        final Map<Tensor, Tensor> known = new IdentityHashMap<>();
         for (final TimeSpan span : spans) {
-            final Tensor parameters = linear.forward(arena, span.activated()); // [1, 6 D]
+            final Tensor parameters = known.computeIfAbsent(span.activated(),
+                    activated -> linear.forward(arena, activated)); // [1, 6 D]
             final int width = span.activated().shape().intExtent(-1);
             attention.add(part(span.rows(), parameters, 0, width));
             feedForward.add(part(span.rows(), parameters, 3, width));

@@ -4,6 +4,7 @@ import io.qwenimage.backend.Activation;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.backend.JointSequences;
 import io.qwenimage.model.qwenimage.QwenImageTransformerBlock.Streams;
 import io.qwenimage.model.qwenimage.QwenImageTransformerBlock.Times;
 import io.qwenimage.nn.Linear;
@@ -19,6 +20,9 @@ import java.util.List;
 
 /** The denoiser: predicts the velocity of packed latents, {@code QwenImageTransformer2DModel} of diffusers. */
 public final class QwenImageTransformer2DModel {
+    /** What lives at the same time at most, in rows of the model's width: the feed-forward layer and both streams. */
+    private static final long ACTIVATION_WIDTHS = 20;
+
     private final Backend backend;
     private final QwenImageConfig config;
     private final QwenImageRope posEmbed;
@@ -57,14 +61,30 @@ public final class QwenImageTransformer2DModel {
     }
 
     /**
-     * What the prompt contributes to every step: made once, used until its arena closes.
+     * What the prompt contributes to every step, of one sequence or of several: made once, used until its arena closes.
      *
-     * @param embeddings  [L_text, D]
-     * @param rope        of all tokens
-     * @param targetRows  tokens of the picture to be made, which come first
-     * @param pictureRows tokens of all pictures
+     * @param embeddings [L_text, D], the prompts of all sequences
+     * @param rope       of all tokens
+     * @param sequences  where prompts and pictures of each begin
+     * @param targetRows tokens of the picture to be made, which come first among the pictures of a sequence
+     * @param noTime     the sinusoid of pictures without noise, [1, CHANNELS], or null if none are
      */
-    public record TextContext(Tensor embeddings, JointRope rope, long targetRows, long pictureRows) {
+    public record TextContext(Tensor embeddings, JointRope rope, JointSequences sequences, long targetRows,
+            Tensor noTime) {
+        /** Tokens of all pictures of all sequences. */
+        long pictureRows() {
+            return sequences.second()[sequences.count()];
+        }
+
+        /**
+         * Sequences of this and of another, to run together.
+         *
+         * @param arena the owner of the result
+         */
+        public TextContext then(final Backend backend, final Arena arena, final TextContext other) {
+            return new TextContext(backend.concat(arena, embeddings, other.embeddings),
+                    rope.then(backend, arena, other.rope), sequences.then(other.sequences), targetRows, noTime);
+        }
     }
 
     /**
@@ -78,26 +98,53 @@ public final class QwenImageTransformer2DModel {
         final int length = embeddings.shape().intExtent(0);
         final JointRope rope = posEmbed.tables(backend, arena, grids, length);
         final int pictureRows = Arrays.stream(grids).mapToInt(PatchGrid::tokens).sum();
+        final Tensor noTime = config.zeroCondT() && grids.length > 1 ? times(backend, arena, 0) : null;
         try (Arena scratch = arena.open("text projection")) {
             final Tensor normed = txtNorm.forward(scratch, embeddings); // [L_text, joint_attention_dim]
-            return new TextContext(scratch.keep(txtIn.forward(scratch, normed)), rope, grids[0].tokens(),
-                    pictureRows); // [L_text, D]
+            return new TextContext(scratch.keep(txtIn.forward(scratch, normed)), rope,
+                    JointSequences.one(length, pictureRows), grids[0].tokens(), noTime); // [L_text, D]
         }
+    }
+
+    /**
+     * What the model reads of times: their sinusoids, [times, CHANNELS], F32.
+     *
+     * @param times sigma, from 1 (noise) to 0
+     */
+    public static Tensor times(final Backend backend, final Arena arena, final float... times) {
+        final float[] sinusoids = new float[times.length * TimestepSinusoid.CHANNELS];
+        for (int i = 0; i < times.length; i++) {
+            System.arraycopy(TimestepSinusoid.of(times[i]), 0, sinusoids, i * TimestepSinusoid.CHANNELS,
+                    TimestepSinusoid.CHANNELS);
+        }
+        return backend.uploadExact(arena, HostTensor.ofFloats(Shape.of(times.length, TimestepSinusoid.CHANNELS),
+                sinusoids));
+    }
+
+    /** One of several times, [1, CHANNELS]. */
+    public static Tensor time(final Backend backend, final Tensor times, final int index) {
+        return backend.slice(times, (long) index * TimestepSinusoid.CHANNELS, Shape.of(1, TimestepSinusoid.CHANNELS));
+    }
+
+    /** What activations of a forward take at most, in bytes. */
+    public long activationBytes(final TextContext context) {
+        final long rows = context.pictureRows() + context.embeddings().shape().extent(0);
+        return ACTIVATION_WIDTHS * rows * config.innerDim() * backend.activationType().bytes();
     }
 
     /**
      * Predicts the velocity.
      *
      * @param arena    the owner of the result
-     * @param latents  [L_image, in_channels], packed: the target's, then the references'
-     * @param timestep sigma, from 1 (noise) to 0
+     * @param latents  [L_image, in_channels], packed: of each sequence the target's, then the references'
+     * @param time     of the target, from {@link #times}
      * @param observer hears both streams after every block
-     * @return [L_target, patch_size^2 out_channels]
+     * @return [sequences L_target, patch_size^2 out_channels]
      */
-    public Tensor forward(final Arena arena, final Tensor latents, final float timestep, final TextContext context,
+    public Tensor forward(final Arena arena, final Tensor latents, final Tensor time, final TextContext context,
             final Cancellation cancellation, final BlockObserver observer) {
         try (Arena scratch = arena.open("denoiser")) {
-            final Tensor temb = timestepEmbedding(scratch, timestep); // [1, D]
+            final Tensor temb = timestepEmbedding(scratch, time); // [1, D]
             final Tensor activated = backend.activate(scratch, temb, Activation.SILU);
             observer.onBlock("time_text_embed", temb, null);
             final Times times = times(scratch, activated, context);
@@ -109,16 +156,31 @@ public final class QwenImageTransformer2DModel {
                 cancellation.check();
                 final Arena next = scratch.open("streams after block " + i);
                 try (Arena block = next.open("transformer block " + i)) {
-                    final Streams out = transformerBlocks.get(i).forward(block, streams, times, context.rope());
+                    final Streams out = transformerBlocks.get(i).forward(block, streams, times, context.rope(),
+                            context.sequences());
                     streams = new Streams(block.keep(out.image()), block.keep(out.text()));
                 }
                 current.close();
                 current = next;
                 observer.onBlock("transformer_blocks." + i, streams.image(), streams.text());
             }
-            final Tensor target = backend.slice(streams.image(), 0, Shape.of(context.targetRows(), config.innerDim()));
-            return scratch.keep(projected(scratch, target, activated)); // [L_target, patch_size^2 out_channels]
+            final Tensor targets = targets(scratch, streams.image(), context);
+            return scratch.keep(projected(scratch, targets, activated)); // [sequences L_target, p^2 out_channels]
         }
+    }
+
+    /** The rows of the pictures to be made. */
+    private Tensor targets(final Arena arena, final Tensor image, final TextContext context) {
+        final int sequences = context.sequences().count();
+        final long rows = context.targetRows();
+        final Shape shape = Shape.of(rows, config.innerDim());
+        if (sequences == 1 || rows * sequences == context.pictureRows()) {
+            return backend.slice(image, 0, Shape.of(rows * sequences, config.innerDim()));
+        }
+        final Tensor[] targets = new Tensor[sequences];
+        Arrays.setAll(targets, s -> backend.slice(image,
+                (long) context.sequences().second()[s] * config.innerDim(), shape));
+        return backend.concat(arena, targets);
     }
 
     /**
@@ -138,7 +200,8 @@ public final class QwenImageTransformer2DModel {
         final Tensor activated = backend.activate(arena, temb, Activation.SILU);
         final Times times = new Times(List.of(new TimeSpan(grid.tokens(), activated)),
                 List.of(new TimeSpan(text.shape().extent(0), activated)));
-        final Streams out = transformerBlocks.get(index).forward(arena, new Streams(image, text), times, rope);
+        final Streams out = transformerBlocks.get(index).forward(arena, new Streams(image, text), times, rope,
+                JointSequences.one(text.shape().intExtent(0), grid.tokens()));
         observer.onBlock("transformer_blocks." + index, out.image(), out.text());
     }
 
@@ -158,22 +221,24 @@ public final class QwenImageTransformer2DModel {
         void onBlock(String name, Tensor image, Tensor text);
     }
 
-    /** The text and the target stand at the timestep; references too, unless the model has them free of noise. */
+    /** The texts and the targets stand at the timestep; references too, unless the model has them free of noise. */
     private Times times(final Arena arena, final Tensor activated, final TextContext context) {
         final List<TimeSpan> text = List.of(new TimeSpan(context.embeddings().shape().extent(0), activated));
-        final long referenceRows = context.pictureRows() - context.targetRows();
-        if (!config.zeroCondT() || referenceRows == 0) {
+        if (context.noTime() == null) {
             return new Times(List.of(new TimeSpan(context.pictureRows(), activated)), text);
         }
-        final Tensor clean = backend.activate(arena, timestepEmbedding(arena, 0), Activation.SILU);
-        return new Times(List.of(new TimeSpan(context.targetRows(), activated), new TimeSpan(referenceRows, clean)),
-                text);
+        final Tensor clean = backend.activate(arena, timestepEmbedding(arena, context.noTime()), Activation.SILU);
+        final int[] pictures = context.sequences().second();
+        final List<TimeSpan> spans = new ArrayList<>();
+        for (int s = 0; s < context.sequences().count(); s++) {
+            spans.add(new TimeSpan(context.targetRows(), activated));
+            spans.add(new TimeSpan(pictures[s + 1] - pictures[s] - context.targetRows(), clean));
+        }
+        return new Times(spans, text);
     }
 
-    private Tensor timestepEmbedding(final Arena arena, final float timestep) {
-        final HostTensor sinusoid = HostTensor.ofFloats(Shape.of(1, TimestepSinusoid.CHANNELS),
-                TimestepSinusoid.of(timestep));
-        final Tensor hidden = timestepLinear1.forward(arena, backend.upload(arena, sinusoid), Activation.SILU);
+    private Tensor timestepEmbedding(final Arena arena, final Tensor time) {
+        final Tensor hidden = timestepLinear1.forward(arena, time, Activation.SILU);
         return timestepLinear2.forward(arena, hidden); // [1, D]
     }
 

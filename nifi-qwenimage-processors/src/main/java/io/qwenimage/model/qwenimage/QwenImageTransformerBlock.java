@@ -1,6 +1,7 @@
 package io.qwenimage.model.qwenimage;
 
 import io.qwenimage.backend.Arena;
+import io.qwenimage.backend.JointSequences;
 import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.tensor.Tensor;
 import java.util.List;
@@ -29,15 +30,18 @@ record QwenImageTransformerBlock(Modulation imgMod, JointAttention attn, FeedFor
     /**
      * Attention over both streams, then a feed-forward layer on each.
      *
-     * @param streams image [L_image, D] and text [L_text, D]
-     * @param times   of the tokens of both streams
+     * @param streams   image [L_image, D] and text [L_text, D]
+     * @param times     of the tokens of both streams
+     * @param sequences where text and pictures of each begin
      */
-    Streams forward(final Arena arena, final Streams streams, final Times times, final JointRope rope) {
+    Streams forward(final Arena arena, final Streams streams, final Times times, final JointRope rope,
+            final JointSequences sequences) {
         final Modulation.Half[] img = imgMod.forward(arena, times.image());
         final Modulation.Half[] txt = txtMod.forward(arena, times.text());
 
         final JointAttention.Output attended = attn.forward(arena,
-                img[0].normed(arena, streams.image()), txt[0].normed(arena, streams.text()), rope);
+                img[0].normed(arena, streams.image()), txt[0].normed(arena, streams.text()), rope,
+                sequences);
         final Tensor image = img[0].gatedAdd(arena, streams.image(), attended.image());
         final Tensor text = txt[0].gatedAdd(arena, streams.text(), attended.text());
 
