@@ -5,15 +5,21 @@ import java.util.concurrent.atomic.AtomicLong;
 /** What the stand-in was asked to do since it was set up. */
 public final class Books {
     private final AtomicLong launches = new AtomicLong();
+    private final AtomicLong copies = new AtomicLong();
     private final AtomicLong kernels = new AtomicLong();
     private final AtomicLong allocations = new AtomicLong();
     private final AtomicLong bytesToDevice = new AtomicLong();
     private final AtomicLong bytesToHost = new AtomicLong();
     private final AtomicLong waits = new AtomicLong();
 
-    /** Kernels and graphs that were launched; a graph counts once. */
+    /** Kernels, matrix products and graphs that were launched; a graph counts once. */
     public long launches() {
         return launches.get();
+    }
+
+    /** Copies within the device and fills that were asked for, those of graphs excluded. */
+    public long copies() {
+        return copies.get();
     }
 
     /** Kernels that ran, those of graphs included. */
@@ -36,13 +42,17 @@ public final class Books {
         return bytesToHost.get();
     }
 
-    /** Times that the host waited for the device. */
+    /** Times that the host waited for the device: by asking to, by copies that block, by freeing memory. */
     public long waits() {
         return waits.get();
     }
 
     void launched() {
         launches.incrementAndGet();
+    }
+
+    void copied() {
+        copies.incrementAndGet();
     }
 
     void ranKernel() {

@@ -105,6 +105,9 @@ final class MatrixCalls {
         require(workspace == 0 || stream.context().holds(arguments.word(13), workspace), INVALID_VALUE,
                 "the workspace " + standIn.session().ownerOf(arguments.word(13)));
         product.requireRanges();
+        if (!stream.isCapturing()) {
+            standIn.session().books().launched();
+        }
         stream.put(product);
     }
 

@@ -54,6 +54,7 @@ final class MemoryCalls {
     /** The driver waits for the device before it frees. */
     private void free(final Arguments arguments) {
         final PosedContext context = session().current();
+        session().books().waited();
         context.drain();
         context.requireWhole();
         if (arguments.word(0) != 0) {
@@ -135,6 +136,7 @@ final class MemoryCalls {
         final long source = arguments.word(1);
         final int bytes = requireRange(stream.context(), target, arguments.word(2));
         requireRange(stream.context(), source, bytes);
+        count(stream);
         stream.put(() -> {
             access(stream.context(), source, bytes, from -> access(stream.context(), target, bytes, to -> {
                 final int first = (int) (source - from.base());
@@ -163,6 +165,7 @@ final class MemoryCalls {
                     + Long.toHexString(target));
         }
         final int bytes = requireRange(stream.context(), target, Math.multiplyExact(count, width));
+        count(stream);
         stream.put(() -> {
             access(stream.context(), target, bytes, region -> {
                 final int offset = (int) (target - region.base());
@@ -185,7 +188,14 @@ final class MemoryCalls {
         }
     }
 
-    private static void finish(final PosedStream stream) {
+    private void count(final PosedStream stream) {
+        if (!stream.isCapturing()) {
+            session().books().copied();
+        }
+    }
+
+    private void finish(final PosedStream stream) {
+        session().books().waited();
         stream.drain();
         stream.context().requireWhole();
     }

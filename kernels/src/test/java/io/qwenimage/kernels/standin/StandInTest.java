@@ -298,6 +298,7 @@ class StandInTest {
         assertEquals(4, standIn.books().bytesToHost());
         assertEquals(1, standIn.books().allocations());
         assertEquals(0, standIn.books().launches());
+        assertEquals(3, standIn.books().waits());
     }
 
     /** As a device reads them: where the image has its parameters, not where their alignment alone would put them. */
