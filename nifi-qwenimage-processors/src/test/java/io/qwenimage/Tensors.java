@@ -41,12 +41,13 @@ public final class Tensors {
     }
 
     /**
-     * Holds what was computed in fewer digits: the norm of all errors may be {@code relative} times the expected norm, and
-     * no element may be off by more than five times as much of the largest magnitude.
+     * Holds what was computed in fewer digits: the norm of all errors may be {@code relative} times the expected norm.
+     * No element may be off by more than ten times as much of the largest magnitude: norms over few channels divide
+     * pixels near zero by their own length, and so does every error of theirs grow.
      */
     public static void assertCloseInNorm(final String name, final HostTensor expected, final HostTensor actual,
             final double relative) {
-        assertClose(name, expected, actual, 5 * relative);
+        assertClose(name, expected, actual, 10 * relative);
         final float[] wanted = expected.toFloats();
         final float[] found = actual.toFloats();
         double errors = 0;
