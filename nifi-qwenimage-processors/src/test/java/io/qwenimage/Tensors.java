@@ -62,4 +62,20 @@ public final class Tensors {
                     + relative);
         }
     }
+
+    /** Holds a picture's samples, from -1 to 1, to a peak signal-to-noise ratio in decibels. */
+    public static void assertPicture(final String name, final HostTensor expected, final HostTensor actual,
+            final double psnr) {
+        assertEquals(expected.shape().elements(), actual.shape().elements(), name);
+        final float[] wanted = expected.toFloats();
+        final float[] found = actual.toFloats();
+        double squares = 0;
+        for (int i = 0; i < wanted.length; i++) {
+            squares += Math.pow((double) wanted[i] - found[i], 2);
+        }
+        final double ratio = 10 * Math.log10(4.0 * wanted.length / squares);
+        if (!(ratio >= psnr)) {
+            fail(name + " " + expected.shape() + ": " + ratio + " dB, wanted are " + psnr);
+        }
+    }
 }

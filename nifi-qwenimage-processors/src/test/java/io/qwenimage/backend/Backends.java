@@ -44,6 +44,16 @@ public final class Backends {
             }
         }
 
+        /** The same for a picture's samples from -1 to 1, which fewer digits are held to in decibels. */
+        public void assertPicture(final String tensor, final HostTensor expected, final HostTensor actual,
+                final double single) {
+            if (rounding == 0) {
+                Tensors.assertClose(tensor, expected, actual, single);
+            } else {
+                Tensors.assertPicture(tensor, expected, actual, PSNR);
+            }
+        }
+
         /** How near a picture must come, in decibels. */
         public double psnr(final double single) {
             return rounding == 0 ? single : Math.min(single, PSNR);
