@@ -66,6 +66,9 @@ final class ModuleVariables {
             if (variable != null && addresses.containsKey(variable)) {
                 return addresses.get(variable) + offset;
             }
+            if (variable == null && module.functions().containsKey(name.name())) {
+                return module.codeAddress(name.name());
+            }
         }
         throw new IllegalArgumentException("initial value " + operand + " is not known");
     }

@@ -17,8 +17,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * Runs PTX kernels as a device would, inspects what they do and counts it. A launch is synchronous: when it returns, all
- * blocks have ended. Launches that share a device memory may run at the same time.
+ * Runs PTX kernels as a device would, inspects what they do and counts it. A launch is synchronous: when it returns,
+ * all blocks have ended. Launches that share a device memory may run at the same time.
  */
 public final class PtxMachine {
     /** Warp instructions after which a thread of the host turns to another block: one that spins may wait for it. */
@@ -60,7 +60,8 @@ public final class PtxMachine {
         if (options.cluster() != null) {
             return options.cluster().clone();
         }
-        return kernel.limits().requiredCluster() != null ? kernel.limits().requiredCluster().clone() : new int[] {1, 1, 1};
+        return kernel.limits().requiredCluster() != null ? kernel.limits().requiredCluster().clone()
+            : new int[] {1, 1, 1};
     }
 
     private static CounterSheet run(final Launch launch, final LaunchOptions options) {

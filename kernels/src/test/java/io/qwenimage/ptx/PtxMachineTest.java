@@ -46,8 +46,8 @@ class PtxMachineTest {
         final long a = memory.allocate(256);
         final long out = memory.allocate(256);
         memory.write(a, input, 0, 256);
-        final byte[] arguments = ByteBuffer.allocate(20).order(ByteOrder.LITTLE_ENDIAN).putLong(a).putLong(out).putInt(64)
-            .array();
+        final byte[] arguments = ByteBuffer.allocate(20).order(ByteOrder.LITTLE_ENDIAN).putLong(a).putLong(out)
+            .putInt(64).array();
         PtxMachine.launch(program, "add", new int[] {1, 1, 1}, new int[] {64, 1, 1}, 0, arguments,
             LaunchOptions.standard()).requireClean();
         final byte[] output = new byte[256];

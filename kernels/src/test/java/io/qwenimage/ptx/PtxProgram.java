@@ -29,7 +29,9 @@ public final class PtxProgram {
         this.globals = globals;
     }
 
-    /** Parses PTX text and loads it; throws {@link io.qwenimage.ptx.text.PtxSyntaxException} where it cannot be read. */
+    /**
+     * Parses PTX text and loads it; throws {@link io.qwenimage.ptx.text.PtxSyntaxException} where it cannot be read.
+     */
     public static PtxProgram load(final String text, final DeviceMemory memory) {
         final PtxModule module = PtxModule.parse(text);
         return new PtxProgram(module, memory, new ModuleVariables(module, memory).place());

@@ -10,8 +10,8 @@ import java.util.List;
 /**
  * Runs a few PTX instructions on one block. They find the thread's number in {@code %tid}, three inputs of 32 bits in
  * {@code %a %b %c} and of 64 bits in {@code %la %lb %lc}, and leave results in {@code %d} and {@code %ld}. Registers
- * {@code %r0..%r31}, {@code %l0..%l31}, {@code %h0..%h31} (16 bits) and {@code %p0..%p7} are theirs, as are 4096 bytes of
- * {@code shared} and the address {@code %scratch} of 4096 bytes of global memory.
+ * {@code %r0..%r31}, {@code %l0..%l31}, {@code %h0..%h31} (16 bits) and {@code %p0..%p7} are theirs, as are 4096 bytes
+ * of {@code shared} and the address {@code %scratch} of 4096 bytes of global memory.
  */
 public final class Snippet {
     private static final int BYTES = 4096;
@@ -74,8 +74,8 @@ public final class Snippet {
         final byte[] arguments = ByteBuffer.allocate(24).order(ByteOrder.LITTLE_ENDIAN).putLong(inputs).putLong(outputs)
             .putLong(scratchAddress).array();
         final PtxProgram program = PtxProgram.load(module(), memory);
-        result = PtxMachine.launch(program, "snippet", new int[] {blocks, 1, 1}, new int[] {threads, 1, 1}, 0, arguments,
-            LaunchOptions.standard().withSeed(seed));
+        result = PtxMachine.launch(program, "snippet", new int[] {blocks, 1, 1}, new int[] {threads, 1, 1}, 0,
+            arguments, LaunchOptions.standard().withSeed(seed));
         final byte[] bytes = new byte[16 * 1024];
         memory.read(outputs, bytes, 0, bytes.length);
         ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asLongBuffer().get(longs);

@@ -2,8 +2,8 @@
  * The PTX machine: runs the PTX of our kernels on any computer, inspects every access and counts what is done.
  *
  * <p>{@link io.qwenimage.ptx.PtxProgram#load} parses a module into a {@link io.qwenimage.ptx.memory.DeviceMemory};
- * {@link io.qwenimage.ptx.PtxMachine#launch} runs one of its kernels. An instruction is decoded once, by the decoder that
- * its opcode has in the {@link io.qwenimage.ptx.instruction.InstructionRegistry}, into an
+ * {@link io.qwenimage.ptx.PtxMachine#launch} runs one of its kernels. An instruction is decoded once, by the decoder
+ * that its opcode has in the {@link io.qwenimage.ptx.instruction.InstructionRegistry}, into an
  * {@link io.qwenimage.ptx.instruction.Operation} on the 32 lanes of a {@link io.qwenimage.ptx.execution.Warp}. To add
  * instructions, add decoders to the registry:
  *
@@ -18,6 +18,7 @@
  *
  * <p>Modifiers that a decoder does not take make the instruction unsupported. Asynchronous work is left with
  * {@link io.qwenimage.ptx.execution.ClusterRun#defer}; waiting is done with
- * {@link io.qwenimage.ptx.execution.Warp#await} or, where the program polls, {@link io.qwenimage.ptx.execution.Warp#stall}.
+ * {@link io.qwenimage.ptx.execution.Warp#await} or, where the program polls, {@link
+ * io.qwenimage.ptx.execution.Warp#stall}.
  */
 package io.qwenimage.ptx;

@@ -98,7 +98,8 @@ final class MatrixCalls {
                 operation.epilogue(), arguments.word(3), arguments.word(5), operation.bias(), arguments.word(8),
                 arguments.word(10), arguments.pointer(2).getFloat(0), arguments.pointer(7).getFloat(0));
         product.addresses().forEach(address -> require(address % alignment == 0, INVALID_VALUE,
-                "0x" + Long.toHexString(address) + " is no multiple of the " + alignment + " bytes that were promised"));
+                "0x" + Long.toHexString(address) + " is no multiple of the " + alignment
+                + " bytes that were promised"));
         final long workspace = arguments.word(14);
         require(workspace >= algorithm.getLong(24), INVALID_VALUE,
                 "a workspace of " + workspace + " bytes, but the algorithm needs " + algorithm.getLong(24));
@@ -147,7 +148,8 @@ final class MatrixCalls {
 
     /** Refuses an attribute whose size is not the one that it has. */
     static void requireBytes(final long bytes, final int expected, final int attribute) {
-        require(bytes == expected, INVALID_VALUE, "attribute " + attribute + " has " + expected + " bytes, not " + bytes);
+        require(bytes == expected, INVALID_VALUE, "attribute " + attribute + " has " + expected + " bytes, not "
+            + bytes);
     }
 
     /** Refuses an attribute that the stand-in does not know. */

@@ -9,8 +9,8 @@ import java.util.stream.LongStream;
 import jcuda.driver.CUresult;
 
 /**
- * A product that waits for its turn: alpha A' B, plus bias for each row of the result, tanh GELU if the epilogue asks for
- * it, plus beta C. Accumulated in double precision and rounded once, so nearer to the truth than any order of
+ * A product that waits for its turn: alpha A' B, plus bias for each row of the result, tanh GELU if the epilogue asks
+ * for it, plus beta C. Accumulated in double precision and rounded once, so nearer to the truth than any order of
  * single-precision sums.
  */
 final class MatrixProduct implements Work {

@@ -66,7 +66,8 @@ final class StandInLibrary {
     private static NativeLibrary load(final String source, final String name) {
         if (!System.getProperty("os.name").startsWith("Linux")) {
             throw new LackException("What runs on CUDA is tested on Linux only: the stand-in takes the place of "
-                    + "libcuda.so.1 in the dynamic loader, and JCuda's library exists for no other system that has one");
+                    + "libcuda.so.1 in the dynamic loader, "
+                    + "and JCuda's library exists for no other system that has one");
         }
         try {
             final Path folder = Files.createTempDirectory("stand-in-");

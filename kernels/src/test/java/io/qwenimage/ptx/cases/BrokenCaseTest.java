@@ -111,21 +111,27 @@ class BrokenCaseTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
-        "{\"y\": {\"dtype\": \"F31\", \"shape\": [4], \"data_offsets\": [0, 16]}} | unknown type \"F31\"",
-        "{\"y\": {\"dtype\": \"F64\", \"shape\": [4], \"data_offsets\": [0, 16]}} | type F64 and shape [4] does not fit",
-        "{\"y\": {\"dtype\": \"F32\", \"shape\": [9], \"data_offsets\": [0, 36]}} | does not fit bytes 0 to 36 of 16",
-        "{\"y\": {\"dtype\": \"F32\", \"shape\": [-4], \"data_offsets\": [0, 16]}} | has the shape [-4]",
-        "{\"y\": {\"dtype\": \"F16\", \"shape\": [4], \"data_offsets\": [0, 8]}}  | is F16[4], in buffers.safetensors it is F32[4]",
-        "{\"z\": {\"dtype\": \"F32\", \"shape\": [4], \"data_offsets\": [0, 16]}} | expected.safetensors has z, buffers.safetensors has not",
+        "F31 | [4]  | 0, 16 | unknown type \"F31\"",
+        "F64 | [4]  | 0, 16 | type F64 and shape [4] does not fit",
+        "F32 | [9]  | 0, 36 | does not fit bytes 0 to 36 of 16",
+        "F32 | [-4] | 0, 16 | has the shape [-4]",
+        "F16 | [4]  | 0, 8  | is F16[4], in buffers.safetensors it is F32[4]",
+    })
+    void testTensorThatDoesNotFit(final String type, final String shape, final String offsets, final String message)
+        throws IOException {
+        expect("{\"y\": {\"dtype\": \"" + type + "\", \"shape\": " + shape + ", \"data_offsets\": [" + offsets + "]}}");
+        assertBroken(folder.resolve("sound"), message);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "{\"z\": {\"dtype\": \"F32\", \"shape\": [4], \"data_offsets\": [0, 16]}} | z, buffers.safetensors has not",
         "{}    | expected.safetensors holds no tensor",
         "[]    | the header is no JSON object",
         "{\"y  | the header is no JSON",
     })
     void testBrokenTensors(final String header, final String message) throws IOException {
-        final byte[] text = header.getBytes(StandardCharsets.UTF_8);
-        final ByteBuffer file = ByteBuffer.allocate(Long.BYTES + text.length + 16).order(ByteOrder.LITTLE_ENDIAN);
-        file.putLong(text.length).put(text);
-        Files.write(folder.resolve("sound").resolve("expected.safetensors"), file.array());
+        expect(header);
         assertBroken(folder.resolve("sound"), message);
     }
 
@@ -163,7 +169,8 @@ class BrokenCaseTest {
         assertEquals(1, machine.run("--out", after.toString(), differs.toString(), broken.toString(), last.toString()));
         final String[] lines = text().split("\n");
         assertEquals(3, lines.length, text());
-        assertEquals(differs + ": buffer y: 1 of 4 elements differ, first [2] is 3.0, expected 3.5 (tolerance 0.0 + 0.0 "
+        assertEquals(differs
+            + ": buffer y: 1 of 4 elements differ, first [2] is 3.0, expected 3.5 (tolerance 0.0 + 0.0 "
             + "|expected|)", lines[0]);
         assertTrue(lines[1].startsWith(broken + ": cannot be run: "), lines[1]);
         assertEquals(last + ": holds", lines[2]);
@@ -232,6 +239,14 @@ class BrokenCaseTest {
         assertEquals(1, machine.run(given.toString()));
         assertTrue(text().contains("copy, PTX line 19"), text());
         assertTrue(text().contains("thread (0, 0, 0)"), text());
+    }
+
+    /** Puts a header and 16 bytes in the place of what is expected. */
+    private void expect(final String header) throws IOException {
+        final byte[] text = header.getBytes(StandardCharsets.UTF_8);
+        final ByteBuffer file = ByteBuffer.allocate(Long.BYTES + text.length + 16).order(ByteOrder.LITTLE_ENDIAN);
+        file.putLong(text.length).put(text);
+        Files.write(folder.resolve("sound").resolve("expected.safetensors"), file.array());
     }
 
     private void assertBroken(final Path broken, final String message) {

@@ -92,7 +92,8 @@ record CaseFolder(String name, String ptx, String entry, int[] grid, int[] block
                     + ", in buffers.safetensors it is " + buffer);
             }
         }
-        return new CaseFolder(folder.toAbsolutePath().normalize().getFileName().toString(), new String(Files.readAllBytes(ptx), StandardCharsets.UTF_8),
+        return new CaseFolder(folder.toAbsolutePath().normalize().getFileName().toString(),
+            new String(Files.readAllBytes(ptx), StandardCharsets.UTF_8),
             text(json, "entry"), triple(json, "grid"), triple(json, "block"),
             (int) number(json, "dynamic_shared_bytes"), arguments, tolerance(json, "absolute"),
             tolerance(json, "relative"), before, expected);

@@ -15,8 +15,8 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * Holds the machine against kernels whose answers are known from outside. More case folders, or folders of case folders,
- * are named by the system property {@value #CASES}, separated as paths are.
+ * Holds the machine against kernels whose answers are known from outside. More case folders, or folders of case
+ * folders, are named by the system property {@value #CASES}, separated as paths are.
  */
 class CaseFolderTest {
     private static final String CASES = "qwenimage.ptx.cases";

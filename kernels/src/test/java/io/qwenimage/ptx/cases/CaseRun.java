@@ -64,8 +64,8 @@ record CaseRun(List<String> problems, Map<String, StoredTensor> after, LaunchRes
         try {
             final PtxProgram program = PtxProgram.load(folder.ptx(), memory);
             final byte[] arguments = arguments(folder, program.kernel(folder.entry()), addresses);
-            return PtxMachine.launch(program, folder.entry(), folder.grid(), folder.block(), folder.dynamicSharedBytes(),
-                arguments, options);
+            return PtxMachine.launch(program, folder.entry(), folder.grid(), folder.block(),
+                folder.dynamicSharedBytes(), arguments, options);
         } catch (final PtxSyntaxException | UnsupportedInstructionException | IllegalArgumentException
                        | IllegalStateException e) {
             throw new BrokenCaseException(e.getMessage());

@@ -12,8 +12,8 @@ record Differences(StoredTensor expected, double absolute, double relative) {
 
     /**
      * Takes elements that do not hold from another outcome where they hold there. Of bytes that a device writes though
-     * nobody asked for it (see {@link io.qwenimage.ptx.memory.MemoryRegion#spill}) an expectation may say either: what a
-     * device leaves, or, as the kernel's formula has it, what was there before.
+     * nobody asked for it (see {@link io.qwenimage.ptx.memory.MemoryRegion#spill}) an expectation may say either: what
+     * a device leaves, or, as the kernel's formula has it, what was there before.
      */
     void settle(final byte[] actual, final byte[] other) {
         final int bytes = expected.type().bytes();

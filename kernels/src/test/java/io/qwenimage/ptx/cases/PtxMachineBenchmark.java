@@ -55,7 +55,8 @@ public final class PtxMachineBenchmark {
             best = Math.max(best, instructions * 1e3 / time);
             mostProducts = Math.max(mostProducts, products * 1e3 / time);
         }
-        System.out.println(String.format(Locale.ROOT, "%s: %.1f million lane instructions, %.1f million multiply-adds a second",
+        System.out.println(String.format(Locale.ROOT,
+            "%s: %.1f million lane instructions, %.1f million multiply-adds a second",
             given.name(), best, mostProducts));
     }
 

@@ -15,8 +15,8 @@ import java.util.Optional;
 import java.util.Properties;
 
 /**
- * Where {@code java -jar ptx-machine.jar} begins. The machine needs Java {@value #REQUIRED}, but the first {@code java} on
- * the path is often older: this class is compiled for an older one, finds a newer one on this machine and runs the
+ * Where {@code java -jar ptx-machine.jar} begins. The machine needs Java {@value #REQUIRED}, but the first {@code java}
+ * on the path is often older: this class is compiled for an older one, finds a newer one on this machine and runs the
  * command there, with the same arguments, streams and exit status.
  */
 public final class PtxMachineLauncher {
@@ -87,7 +87,8 @@ public final class PtxMachineLauncher {
         final String user = System.getProperty("user.home");
         final List<File> folders = new ArrayList<>();
         for (final String folder : List.of("/usr/lib/jvm", "/usr/lib64/jvm", "/usr/java", "/opt/java", "/opt",
-                "/usr/local", user + "/.sdkman/candidates/java", user + "/.jdks", "/Library/Java/JavaVirtualMachines")) {
+                "/usr/local", user + "/.sdkman/candidates/java", user + "/.jdks",
+                "/Library/Java/JavaVirtualMachines")) {
             folders.add(new File(folder));
         }
         return folders;

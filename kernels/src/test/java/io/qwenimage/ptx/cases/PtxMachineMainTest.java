@@ -50,7 +50,9 @@ class PtxMachineMainTest {
         assertTrue(text().contains("buffer " + name + ": 1 of "), text());
     }
 
-    /** A device writes a row's padding up to the next multiple of 16 bytes; who expects what was there is right, too. */
+    /**
+     * A device writes a row's padding up to the next multiple of 16 bytes; who expects what was there is right, too.
+     */
     @ParameterizedTest
     @ValueSource(ints = {0, 99, 50})
     void testPaddingBehindATensorStore(final int value) throws IOException, URISyntaxException {

@@ -76,7 +76,8 @@ final class TensorFile {
         final long from = offsets.path(0).asLong(-1);
         final long to = offsets.path(1).asLong(-1);
         if (from < 0 || to < from || to > content.length - start || elements * type.bytes() != to - from) {
-            throw new IOException(file + ": tensor " + name + " of type " + type + " and shape " + Arrays.toString(shape)
+            throw new IOException(file + ": tensor " + name + " of type " + type + " and shape "
+                + Arrays.toString(shape)
                 + " does not fit bytes " + from + " to " + to + " of " + (content.length - start));
         }
         return new StoredTensor(type, shape, Arrays.copyOfRange(content, start + (int) from, start + (int) to));

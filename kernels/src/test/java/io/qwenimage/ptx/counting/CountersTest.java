@@ -69,7 +69,8 @@ class CountersTest {
 
     @Test
     void testLoopsAndLinesAddUp() {
-        final Counters counters = Snippet.of("mov.u32 %r0, 0;\nL: add.u32 %r0, %r0, 1;\nsetp.lt.u32 %p0, %r0, 5;\n@%p0 bra L;")
+        final Counters counters =
+            Snippet.of("mov.u32 %r0, 0;\nL: add.u32 %r0, %r0, 1;\nsetp.lt.u32 %p0, %r0, 5;\n@%p0 bra L;")
             .threads(64).runClean().result().counters();
         final LineCount add = counters.sum(line -> line.text().contains("add.u32 %r0"));
         assertEquals(10, add.warpInstructions());
@@ -95,7 +96,7 @@ class CountersTest {
         final String address = bits.equals("64") ? "mov.b64 %l1, " + base + "; mul.wide.u32 %l2, %thread, " + stride
             + "; add.u64 %l1, %l1, %l2;" : "mov.b32 %r4, " + base + "; mad.lo.u32 %r4, %thread, " + stride + ", %r4;";
         final String place = bits.equals("64") ? "%l1" : "%r4";
-        return Snippet.of(address + "\nld." + space + "." + registers + ", [" + place + "+" + start + "];").run().result()
-            .counters().sum(line -> line.text().contains("[" + place + "+" + start + "]"));
+        return Snippet.of(address + "\nld." + space + "." + registers + ", [" + place + "+" + start + "];").run()
+            .result().counters().sum(line -> line.text().contains("[" + place + "+" + start + "]"));
     }
 }

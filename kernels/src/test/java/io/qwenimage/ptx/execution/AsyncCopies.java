@@ -8,8 +8,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The {@code cp.async} copies of one warp. A copy happens when a wait asks for it, and reads its source only then; until
- * then its destination is spoilt. Groups are kept by lane, as each thread has groups of its own.
+ * The {@code cp.async} copies of one warp. A copy happens when a wait asks for it, and reads its source only then;
+ * until then its destination is spoilt. Groups are kept by lane, as each thread has groups of its own.
  */
 public final class AsyncCopies {
     private final Warp warp;

@@ -36,7 +36,8 @@ public final class Block {
         final int bytes = launch.kernel().staticSharedBytes() + launch.dynamicSharedBytes();
         this.shared = new MemoryRegion("shared memory", AddressMap.SHARED_START, bytes);
         this.races = launch.racesInspected()
-            ? new RaceDetector(bytes, launch.kernel().sharedGranule(), rank * launch.warpsPerBlock(), launch.warpsPerBlock())
+            ? new RaceDetector(bytes, launch.kernel().sharedGranule(), rank * launch.warpsPerBlock(),
+                launch.warpsPerBlock())
             : null;
         for (int i = 0; i < BARRIERS; i++) {
             barriers[i] = new BlockBarrier(this, i);

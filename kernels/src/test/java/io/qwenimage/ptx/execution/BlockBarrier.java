@@ -39,7 +39,8 @@ public final class BlockBarrier {
      *
      * @param count threads that the barrier is for, or 0 for all of the block
      * @param contribution added up over all arrivals
-     * @param whenComplete called with the sum of the contributions when the barrier completes; null when the lanes do not wait
+     * @param whenComplete called with the sum of the contributions when the barrier completes; null when the lanes do
+     *     not wait
      */
     public void arrive(final Warp warp, final int mask, final int count, final int contribution,
                        final IntConsumer whenComplete) {
@@ -72,7 +73,8 @@ public final class BlockBarrier {
     private void completeIfReached(final Warp warp, final int mask) {
         final int needed = expected == 0 ? block.liveThreads() : expected;
         if (arrivedThreads > needed) {
-            warp.report(FindingKind.BARRIER, Integer.numberOfTrailingZeros(mask), arrivedThreads + " threads arrive at barrier "
+            warp.report(FindingKind.BARRIER, Integer.numberOfTrailingZeros(mask),
+                arrivedThreads + " threads arrive at barrier "
                 + number + ", which is for " + needed);
         }
         if (arrivedThreads >= needed) {
@@ -103,7 +105,8 @@ public final class BlockBarrier {
         final Arrival arrival = arrivals.get(0);
         final int thread = arrival.position() < 0 ? -1 : block.threadPast(arrival.position());
         if (thread >= 0) {
-            arrival.warp().report(FindingKind.BARRIER, Integer.numberOfTrailingZeros(arrival.mask()), "barrier " + number
+            arrival.warp().report(FindingKind.BARRIER, Integer.numberOfTrailingZeros(arrival.mask()),
+                "barrier " + number
                 + " is not reached by thread " + block.launch().threadName(thread) + ", which went around it and ended",
                 block.launch().kernel().entry().code()[arrival.position()]);
         }

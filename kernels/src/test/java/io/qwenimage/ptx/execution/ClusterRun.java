@@ -8,8 +8,8 @@ import java.util.SplittableRandom;
 
 /**
  * The blocks of one cluster while they run, on one thread of the host. Which warp runs next and for how long is decided
- * by chance, from the launch's seed. Asynchronous operations happen as late as can be: only when no warp can do anything
- * without them, and then in an order decided by chance.
+ * by chance, from the launch's seed. Asynchronous operations happen as late as can be: only when no warp can do
+ * anything without them, and then in an order decided by chance.
  */
 public final class ClusterRun {
     private static final int LONGEST_TURN = 192;

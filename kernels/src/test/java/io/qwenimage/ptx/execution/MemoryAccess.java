@@ -64,7 +64,10 @@ public final class MemoryAccess {
         return true;
     }
 
-    /** Inspects a read of the first bytes of an aligned piece of global memory; false, after a finding, when it must not be. */
+    /**
+     * Inspects a read of the first bytes of an aligned piece of global memory; false, after a finding, when it must not
+     * be.
+     */
     boolean readPart(final long address, final int alignment, final int count, final int lane) {
         if ((address & alignment - 1) != 0) {
             warp.report(FindingKind.MISALIGNED, lane,
@@ -100,10 +103,11 @@ public final class MemoryAccess {
     }
 
     /**
-     * Like {@link #write}, but a race is reported only by {@link #endStore}, and only when the store has changed what it
-     * raced for: several threads may store the same value.
+     * Like {@link #write}, but a race is reported only by {@link #endStore}, and only when the store has changed what
+     * it raced for: several threads may store the same value.
      */
-    public boolean beginStore(final Space space, final long address, final int width, final int lane, final boolean strong) {
+    public boolean beginStore(final Space space, final long address, final int width, final int lane,
+                              final boolean strong) {
         if (!locate(space, address, width, lane)) {
             return false;
         }
@@ -205,8 +209,8 @@ public final class MemoryAccess {
     private boolean locateLocal(final long address, final int width, final int lane) {
         final int bytes = warp.launch().kernel().localBytes();
         if (address < 0 || address > bytes - width) {
-            warp.report(FindingKind.OUT_OF_BOUNDS, lane, width + " bytes at local address 0x" + Long.toHexString(address)
-                + " of " + bytes);
+            warp.report(FindingKind.OUT_OF_BOUNDS, lane, width + " bytes at local address 0x"
+                + Long.toHexString(address) + " of " + bytes);
             return false;
         }
         region = warp.localMemory();
@@ -216,8 +220,8 @@ public final class MemoryAccess {
 
     private boolean place(final MemoryRegion target, final long address, final int width, final int lane) {
         if (!target.contains(address, width)) {
-            warp.report(FindingKind.OUT_OF_BOUNDS, lane, width + " bytes at offset " + (address - target.base()) + " of "
-                + target.name() + ", which has " + target.size() + " bytes");
+            warp.report(FindingKind.OUT_OF_BOUNDS, lane, width + " bytes at offset " + (address - target.base())
+                + " of " + target.name() + ", which has " + target.size() + " bytes");
             return false;
         }
         region = target;

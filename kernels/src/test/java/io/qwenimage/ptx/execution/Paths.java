@@ -9,8 +9,8 @@ import java.util.Set;
 import java.util.SplittableRandom;
 
 /**
- * The paths of a warp. Lanes that diverge wait for each other at the branch's immediate postdominator, as a compiler for
- * real devices makes them; among the paths that can run, chance decides.
+ * The paths of a warp. Lanes that diverge wait for each other at the branch's immediate postdominator, as a compiler
+ * for real devices makes them; among the paths that can run, chance decides.
  */
 final class Paths {
     private final Warp warp;
@@ -185,7 +185,8 @@ final class Paths {
         }
     }
 
-    void call(final DecodedFunction function, final int mask, final FrameCopy arguments, final FrameCopy results) {
+    void call(final DecodedFunction function, final int mask, final int again, final FrameCopy arguments,
+              final FrameCopy results) {
         final Path path = current;
         final int next = path.position + 1;
         if (mask == 0) {
@@ -197,7 +198,10 @@ final class Paths {
         current = null;
         if (mask != path.mask) {
             outer = new Reconvergence(next, path.frame, path.target, false, path.mask);
-            outer.arrived = path.mask & ~mask;
+            outer.arrived = path.mask & ~mask & ~again;
+        }
+        if (again != 0) {
+            paths.add(new Path(path.position, again, path.frame, outer));
         }
         final Frame caller = path.frame;
         final int localBase = caller.localBase + caller.function.frameBytes();

@@ -14,7 +14,8 @@ final class Reconvergence {
     int members;
     int arrived;
 
-    Reconvergence(final int position, final Frame frame, final Reconvergence outer, final boolean call, final int members) {
+    Reconvergence(final int position, final Frame frame, final Reconvergence outer, final boolean call,
+                  final int members) {
         this.position = position;
         this.frame = frame;
         this.outer = outer;

@@ -228,9 +228,14 @@ public final class Warp implements AccessOrder {
         paths.exit(mask);
     }
 
-    /** Lanes of the mask enter a function; the given operations copy arguments at once and results on return. */
-    public void call(final DecodedFunction function, final int mask, final FrameCopy arguments, final FrameCopy results) {
-        paths.call(function, mask, arguments, results);
+    /**
+     * Lanes of the mask enter a function; the given operations copy arguments at once and results on return.
+     *
+     * @param again lanes of the path that execute the call once more, for another function
+     */
+    public void call(final DecodedFunction function, final int mask, final int again, final FrameCopy arguments,
+                     final FrameCopy results) {
+        paths.call(function, mask, again, arguments, results);
     }
 
     /** Lanes of the mask return from the function they are in; from the kernel itself they exit. */
@@ -422,6 +427,7 @@ public final class Warp implements AccessOrder {
         final int origin = frame.origin[register];
         report(FindingKind.UNINITIALISED_REGISTER, Integer.numberOfTrailingZeros(missing), "register "
             + function.watchedName(register) + " has no value"
-            + (origin == register ? "" : ": it was computed from " + function.watchedName(origin) + ", which was never written"));
+            + (origin == register ? ""
+                : ": it was computed from " + function.watchedName(origin) + ", which was never written"));
     }
 }

@@ -3,9 +3,9 @@ package io.qwenimage.ptx.inspection;
 import java.util.Arrays;
 
 /**
- * Watches the shared memory of one block for accesses that no synchronisation orders. The memory is divided into granules
- * of the narrowest access that the kernel has, so that every access covers whole granules and the answer is exact to the
- * byte. Each granule remembers its last write and, for each warp, the last read since.
+ * Watches the shared memory of one block for accesses that no synchronisation orders. The memory is divided into
+ * granules of the narrowest access that the kernel has, so that every access covers whole granules and the answer is
+ * exact to the byte. Each granule remembers its last write and, for each warp, the last read since.
  *
  * <p>Warps are ordered by {@link VectorClock}s; lanes of one warp by the times at which they last took part in an
  * instruction that synchronises the warp ({@code bar.warp.sync}, {@code shfl.sync} and their like).
@@ -20,7 +20,9 @@ public final class RaceDetector {
     private final int shift;
     private final int columns;
     private final int firstWarp;
-    /** Of the last write: participant * 32 + lane, with STRONG (atomic) or COPIED (cp.async); NOBODY before the first. */
+    /**
+     * Of the last write: participant * 32 + lane, with STRONG (atomic) or COPIED (cp.async); NOBODY before the first.
+     */
     private final int[] writer;
     private final int[] writeTime;
     /** Bit per column: who has read since the last write. */
@@ -56,7 +58,8 @@ public final class RaceDetector {
      * @param offset first byte, from the start of the shared memory
      * @param strong whether it is atomic, volatile or otherwise strong: such accesses do not race with each other
      */
-    public String read(final AccessOrder order, final int lane, final int offset, final int bytes, final boolean strong) {
+    public String read(final AccessOrder order, final int lane, final int offset, final int bytes,
+                       final boolean strong) {
         final int participant = order.participant();
         final int time = order.clock().time(participant);
         final int end = (offset + bytes - 1) >> shift;
@@ -78,7 +81,8 @@ public final class RaceDetector {
     }
 
     /** Notes a write; returns null, or what it races with. */
-    public String write(final AccessOrder order, final int lane, final int offset, final int bytes, final boolean strong) {
+    public String write(final AccessOrder order, final int lane, final int offset, final int bytes,
+                        final boolean strong) {
         final int participant = order.participant();
         final int time = order.clock().time(participant);
         final int end = (offset + bytes - 1) >> shift;
@@ -116,7 +120,9 @@ public final class RaceDetector {
         }
     }
 
-    /** Tells who wrote the first granule that the asynchronous proxy must not read yet, for want of a fence; or null. */
+    /**
+     * Tells who wrote the first granule that the asynchronous proxy must not read yet, for want of a fence; or null.
+     */
     public String unfenced(final AccessOrder order, final int offset, final int bytes) {
         final int end = (offset + bytes - 1) >> shift;
         final int asynchronous = order.clock().participants() - 1;

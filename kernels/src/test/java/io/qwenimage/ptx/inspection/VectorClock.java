@@ -29,7 +29,9 @@ public final class VectorClock {
         times[participant]++;
     }
 
-    /** A proxy fence: all that is known to have happened before is from now on visible to the asynchronous proxy, too. */
+    /**
+     * A proxy fence: all that is known to have happened before is from now on visible to the asynchronous proxy, too.
+     */
     public void fenceProxy() {
         System.arraycopy(times, 0, fenced, 0, times.length);
     }

@@ -21,7 +21,8 @@ final class ArithmeticInstructions {
         registry.add("mul", source ->
             pick(source, IntegerInstructions::multiply, FloatInstructions::multiply, HalfInstructions::multiply));
         registry.add("mad", source -> CarryInstructions.carries(source) ? CarryInstructions.multiplyAdd(source)
-            : pick(source, IntegerInstructions::multiply, FloatInstructions::multiplyAdd, HalfInstructions::multiplyAdd));
+            : pick(source, IntegerInstructions::multiply, FloatInstructions::multiplyAdd,
+                HalfInstructions::multiplyAdd));
         registry.add("fma", source ->
             pick(source, IntegerInstructions::multiply, FloatInstructions::multiplyAdd, HalfInstructions::multiplyAdd));
         registry.add("div", source ->

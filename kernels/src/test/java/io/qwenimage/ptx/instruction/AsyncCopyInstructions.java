@@ -49,7 +49,8 @@ final class AsyncCopyInstructions {
             int copying = 0;
             for (int lane = 0; lane < 32; lane++) {
                 if ((mask >>> lane & 1) != 0) {
-                    final int count = (ignored >>> lane & 1) != 0 ? 0 : Math.min(bytes, Math.max(0, warp.ints(given)[lane]));
+                    final int count = (ignored >>> lane & 1) != 0 ? 0
+                        : Math.min(bytes, Math.max(0, warp.ints(given)[lane]));
                     copy.add(lane, to.address(warp, lane), sources[lane], count);
                     copying |= (count > 0 ? 1 : 0) << lane;
                 }

@@ -29,7 +29,8 @@ interface AtomicFunction {
             case "cas" -> type.bits() == 16
                 ? (old, value, swap, flushes) -> (old & 0xffff) == (value & 0xffff) ? swap : old
                 : (old, value, swap, flushes) -> old == value ? swap : old;
-            case "inc" -> (old, value, swap, flushes) -> Integer.compareUnsigned((int) old, (int) value) >= 0 ? 0 : old + 1;
+            case "inc" -> (old, value, swap, flushes) ->
+                Integer.compareUnsigned((int) old, (int) value) >= 0 ? 0 : old + 1;
             case "dec" -> (old, value, swap, flushes) ->
                 old == 0 || Integer.compareUnsigned((int) old, (int) value) > 0 ? value : old - 1;
             case "add" -> sum(source, type);
@@ -64,7 +65,8 @@ interface AtomicFunction {
             };
         }
         return switch (type) {
-            case F16, F16X2 -> halves(FloatFormat.F16, type.bits(), (a, b) -> FloatInstructions.extreme(a, b, least, false));
+            case F16, F16X2 -> halves(FloatFormat.F16, type.bits(),
+                (a, b) -> FloatInstructions.extreme(a, b, least, false));
             case BF16, BF16X2 -> halves(FloatFormat.BF16, type.bits(),
                 (a, b) -> FloatInstructions.extreme(a, b, least, false));
             default -> throw source.unsupported("an atomic minimum or maximum of type " + type);

@@ -77,7 +77,8 @@ final class AtomicInstructions {
     }
 
     private record Update(Space space, AddressOperand address, AtomicFunction function, PtxType type, int[] targets,
-                          int[] sources, int swap, boolean reads, boolean acquires, boolean releases) implements Operation {
+                          int[] sources, int swap, boolean reads, boolean acquires,
+                          boolean releases) implements Operation {
         @Override
         public void execute(final Warp warp, final int mask) {
             final MemoryAccess memory = warp.memory();

@@ -16,7 +16,8 @@ import java.util.function.IntConsumer;
  * {@code barrier.sync.aligned}.
  */
 final class BarrierInstructions {
-    private static final String[] SCOPES = {"cta", "cluster", "gpu", "gl", "sys", "sc", "acq_rel", "acquire", "release"};
+    private static final String[] SCOPES = {"cta", "cluster", "gpu", "gl", "sys", "sc", "acq_rel", "acquire",
+        "release"};
 
     private BarrierInstructions() {
     }

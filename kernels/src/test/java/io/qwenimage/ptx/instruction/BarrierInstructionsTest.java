@@ -20,11 +20,13 @@ class BarrierInstructionsTest {
 
     /** Every thread writes its number, waits, and reads that of the thread 64 further on. */
     @ParameterizedTest
-    @ValueSource(strings = {"bar.sync 0;", "bar.sync 3, 128;", "bar.cta.sync 0;", "barrier.sync 0;", "barrier.sync 1, 128;",
-        "barrier.sync.aligned 15;", "barrier.cta.sync 2;", "barrier.cta.sync.aligned 2, 128;", "mov.u32 %r9, 5; bar.sync %r9;",
+    @ValueSource(strings = {"bar.sync 0;", "bar.sync 3, 128;", "bar.cta.sync 0;", "barrier.sync 0;",
+        "barrier.sync 1, 128;", "barrier.sync.aligned 15;", "barrier.cta.sync 2;", "barrier.cta.sync.aligned 2, 128;",
+        "mov.u32 %r9, 5; bar.sync %r9;",
         "mov.u32 %r9, 128; bar.sync 4, %r9;", "setp.ne.u32 %p1, %r0, 0; bar.red.popc.u32 %r8, 0, %p1;"})
     void testWritesAreSeenBehindIt(final String barrier) {
-        final Snippet snippet = Snippet.of("mov.u32 %r0, shared; mad.lo.u32 %r1, %thread, 4, %r0; st.shared.b32 [%r1], %thread;\n"
+        final Snippet snippet =
+            Snippet.of("mov.u32 %r0, shared; mad.lo.u32 %r1, %thread, 4, %r0; st.shared.b32 [%r1], %thread;\n"
             + barrier + "\nadd.u32 %r2, %thread, 64; and.b32 %r2, %r2, 127; mad.lo.u32 %r2, %r2, 4, %r0;"
             + "ld.shared.b32 %d, [%r2];").threads(THREADS).runClean();
         for (int thread = 0; thread < THREADS; thread++) {
@@ -48,7 +50,8 @@ class BarrierInstructionsTest {
     @ParameterizedTest
     @MethodSource("reductions")
     void testEverybodyHasTheSameResult(final String barrier, final int yes, final IntUnaryOperator expected) {
-        final Snippet snippet = Snippet.of("setp.lt.u32 %p0, %thread, " + yes + ";\n" + barrier).threads(THREADS).runClean();
+        final Snippet snippet = Snippet.of("setp.lt.u32 %p0, %thread, " + yes + ";\n" + barrier).threads(THREADS)
+            .runClean();
         for (int thread = 0; thread < THREADS; thread++) {
             assertEquals(expected.applyAsInt(yes), snippet.d(thread), barrier);
         }

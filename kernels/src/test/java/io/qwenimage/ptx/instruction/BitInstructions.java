@@ -187,7 +187,8 @@ final class BitInstructions {
             final long bytes = (long) b << 32 | a & 0xffffffffL;
             int result = 0;
             for (int i = 0; i < 4; i++) {
-                result |= selectByte(bytes, mode == null ? selector >>> 4 * i & 15 : special(mode, selector & 3, i)) << 8 * i;
+                final int selected = mode == null ? selector >>> 4 * i & 15 : special(mode, selector & 3, i);
+                result |= selectByte(bytes, selected) << 8 * i;
             }
             return result;
         });
@@ -226,7 +227,8 @@ final class BitInstructions {
                 }
                 final long x = bits == 64 ? warp.longs(a)[lane]
                     : signed ? warp.ints(a)[lane] : warp.ints(a)[lane] & 0xffffffffL;
-                final long field = field(x, warp.ints(position)[lane] & 0xff, warp.ints(length)[lane] & 0xff, bits, signed);
+                final long field = field(x, warp.ints(position)[lane] & 0xff, warp.ints(length)[lane] & 0xff, bits,
+                    signed);
                 if (bits == 64) {
                     warp.longs(target)[lane] = field;
                 } else {
@@ -236,7 +238,8 @@ final class BitInstructions {
         };
     }
 
-    private static long field(final long x, final int position, final int length, final int bits, final boolean signed) {
+    private static long field(final long x, final int position, final int length, final int bits,
+                              final boolean signed) {
         if (length == 0) {
             return 0;
         }
@@ -309,7 +312,8 @@ final class BitInstructions {
         final PtxType type = source.type();
         final int target = source.destination(source.operand(0), PtxType.U32);
         final int a = source.source(source.operand(1), type);
-        return type.bits() == 64 ? Lanes.narrowing(target, a, Long::bitCount) : Lanes.ints(target, a, Integer::bitCount);
+        return type.bits() == 64 ? Lanes.narrowing(target, a, Long::bitCount)
+            : Lanes.ints(target, a, Integer::bitCount);
     }
 
     private static Operation countLeadingZeros(final InstructionSource source) {
@@ -370,7 +374,8 @@ final class BitInstructions {
         });
     }
 
-    private static Operation three(final InstructionSource source, final PtxType type, final Lanes.IntTernary function) {
+    private static Operation three(final InstructionSource source, final PtxType type,
+                                   final Lanes.IntTernary function) {
         return Lanes.ints(source.destination(source.operand(0), type), source.intSource(source.operand(1), type),
             source.intSource(source.operand(2), type), source.intSource(source.operand(3), type), function);
     }

@@ -5,8 +5,8 @@ import io.qwenimage.ptx.execution.Warp;
 import io.qwenimage.ptx.text.PtxType;
 
 /**
- * Arithmetic of several words: {@code add.cc addc sub.cc subc mad.cc madc}. The carry flag is one bit for each lane; after
- * a subtraction it is the borrow.
+ * Arithmetic of several words: {@code add.cc addc sub.cc subc mad.cc madc}. The carry flag is one bit for each lane;
+ * after a subtraction it is the borrow.
  */
 final class CarryInstructions {
     private CarryInstructions() {

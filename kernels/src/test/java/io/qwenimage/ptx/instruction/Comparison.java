@@ -29,10 +29,12 @@ enum Comparison {
         this.unordered = unordered;
     }
 
-    /** The comparison that the instruction asks for; {@code lo ls hi hs} are the unsigned names of lt, le, gt and ge. */
+    /**
+     * The comparison that the instruction asks for; {@code lo ls hi hs} are the unsigned names of lt, le, gt and ge.
+     */
     static Comparison of(final InstructionSource source) {
-        final String name = source.modifiers().takeAny("eq", "ne", "lt", "le", "gt", "ge", "lo", "ls", "hi", "hs", "equ",
-            "neu", "ltu", "leu", "gtu", "geu", "num", "nan");
+        final String name = source.modifiers().takeAny("eq", "ne", "lt", "le", "gt", "ge", "lo", "ls", "hi", "hs",
+            "equ", "neu", "ltu", "leu", "gtu", "geu", "num", "nan");
         if (name == null) {
             throw source.unsupported("the comparison is missing");
         }

@@ -62,7 +62,9 @@ final class ComparisonInstructions {
             for (int lane = 0; lane < 32; lane++) {
                 final int x = warp.ints(a)[lane];
                 final int y = warp.ints(b)[lane];
-                low |= (comparison.holds(half(x & 0xffff, brain, flush), half(y & 0xffff, brain, flush)) ? 1 : 0) << lane;
+                final boolean lowHolds =
+                    comparison.holds(half(x & 0xffff, brain, flush), half(y & 0xffff, brain, flush));
+                low |= (lowHolds ? 1 : 0) << lane;
                 high |= (comparison.holds(half(x >>> 16, brain, flush), half(y >>> 16, brain, flush)) ? 1 : 0) << lane;
             }
             final int other = c == null ? 0 : c.lanes(warp);
@@ -131,7 +133,9 @@ final class ComparisonInstructions {
             final long[] y = warp.longs(b);
             int lanes = 0;
             for (int lane = 0; lane < 32; lane++) {
-                lanes |= (comparison.holds(Double.longBitsToDouble(x[lane]), Double.longBitsToDouble(y[lane])) ? 1 : 0) << lane;
+                final boolean holds =
+                    comparison.holds(Double.longBitsToDouble(x[lane]), Double.longBitsToDouble(y[lane]));
+                lanes |= (holds ? 1 : 0) << lane;
             }
             return lanes;
         };
@@ -299,7 +303,8 @@ final class ComparisonInstructions {
 
     private static Operation test(final InstructionSource source) {
         source.classify(InstructionClass.FLOAT);
-        final String property = source.modifiers().takeAny("finite", "infinite", "number", "notanumber", "normal", "subnormal");
+        final String property = source.modifiers().takeAny("finite", "infinite", "number", "notanumber", "normal",
+            "subnormal");
         if (property == null) {
             throw source.unsupported("the property is missing");
         }

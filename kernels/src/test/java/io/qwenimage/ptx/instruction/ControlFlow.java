@@ -47,7 +47,9 @@ final class ControlFlow {
         }
     }
 
-    /** Whether the straight run of instructions before the exit is no mere exit and can be reached from the instruction. */
+    /**
+     * Whether the straight run of instructions before the exit is no mere exit and can be reached from the instruction.
+     */
     boolean bypasses(final int exit, final int instruction) {
         final int[] predecessors = new int[code.length + 1];
         for (final int[] next : successors) {
@@ -88,7 +90,8 @@ final class ControlFlow {
         return instruction.guard < 0 && (instruction.opcode.equals("ret") || instruction.opcode.equals("exit"));
     }
 
-    private static int[] successors(final DecodedInstruction instruction, final InstructionSource source, final int index) {
+    private static int[] successors(final DecodedInstruction instruction, final InstructionSource source,
+                                    final int index) {
         final boolean guarded = instruction.guard >= 0;
         return switch (instruction.opcode) {
             case "bra" -> {
@@ -104,7 +107,8 @@ final class ControlFlow {
                 withNext[targets.length] = index + 1;
                 yield withNext;
             }
-            case "ret", "exit", "trap" -> guarded ? new int[] {index + 1, Integer.MAX_VALUE} : new int[] {Integer.MAX_VALUE};
+            case "ret", "exit", "trap" -> guarded ? new int[] {index + 1, Integer.MAX_VALUE}
+                : new int[] {Integer.MAX_VALUE};
             default -> new int[] {index + 1};
         };
     }
@@ -163,7 +167,8 @@ final class ControlFlow {
     }
 
     /** Numbers the nodes that reach the end in postorder of the reversed graph, without recursion. */
-    private static int postorder(final List<List<Integer>> graph, final int root, final int[] order, final int[] number) {
+    private static int postorder(final List<List<Integer>> graph, final int root, final int[] order,
+                                 final int[] number) {
         final int[] stack = new int[graph.size()];
         final int[] position = new int[graph.size()];
         final boolean[] seen = new boolean[graph.size()];

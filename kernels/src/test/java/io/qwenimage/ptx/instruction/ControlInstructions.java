@@ -8,7 +8,9 @@ import io.qwenimage.ptx.text.PtxOperand;
 import io.qwenimage.ptx.text.PtxType;
 import io.qwenimage.ptx.text.PtxVariable;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Branches, calls and ends: {@code bra brx.idx call ret exit trap brkpt}. */
 final class ControlInstructions {
@@ -84,14 +86,16 @@ final class ControlInstructions {
         if (!(source.operand(at) instanceof PtxOperand.Name name)) {
             throw source.unsupported("the function called is not named");
         }
+        if (source.isRegister(name)) {
+            return callByAddress(source, source.longSource(name, PtxType.U64), arguments, results);
+        }
         final DecodedFunction function = source.context().kernel().function(name.name());
         if (function == null) {
             final Operation system = SystemCalls.decode(source, name.name(), arguments, results);
             if (system != null) {
                 return system;
             }
-            throw source.unsupported(source.isRegister(name) ? "calls by address are not known"
-                : "function " + name.name() + " has no body in this module");
+            throw source.unsupported("function " + name.name() + " has no body in this module");
         }
         if (arguments.size() != function.parameters().size() || results.size() != function.results().size()) {
             throw source.unsupported(function.name() + " takes " + function.parameters().size() + " and returns "
@@ -99,7 +103,42 @@ final class ControlInstructions {
         }
         final FrameCopy in = copy(source, arguments, function.parameters(), function.parameterOffsets(), true);
         final FrameCopy out = copy(source, results, function.results(), function.resultOffsets(), false);
-        return (ControlOperation) (warp, mask) -> warp.call(function, mask, in, out);
+        return (ControlOperation) (warp, mask) -> warp.call(function, mask, 0, in, out);
+    }
+
+    /** Lanes that go to one function go together; the others execute the call again when those have begun. */
+    private static Operation callByAddress(final InstructionSource source, final int address,
+                                           final List<PtxOperand> arguments, final List<PtxOperand> results) {
+        final Map<Long, DecodedFunction> functions =
+            source.context().kernel().functionsByAddress(arguments.size(), results.size());
+        final Map<Long, FrameCopy> into = new HashMap<>();
+        final Map<Long, FrameCopy> back = new HashMap<>();
+        functions.forEach((at, function) -> {
+            into.put(at, copy(source, arguments, function.parameters(), function.parameterOffsets(), true));
+            back.put(at, copy(source, results, function.results(), function.resultOffsets(), false));
+        });
+        return (ControlOperation) (warp, mask) -> {
+            if (mask == 0) {
+                warp.branch(0, 0);
+                return;
+            }
+            final long[] targets = warp.longs(address);
+            final int first = Integer.numberOfTrailingZeros(mask);
+            final long target = targets[first];
+            int together = 0;
+            for (int lane = 0; lane < 32; lane++) {
+                together |= (mask >>> lane & 1) != 0 && targets[lane] == target ? 1 << lane : 0;
+            }
+            if (functions.containsKey(target)) {
+                warp.call(functions.get(target), together, mask & ~together, into.get(target), back.get(target));
+            } else {
+                warp.report(FindingKind.INVALID_OPERAND, first, "calls address 0x" + Long.toHexString(target)
+                    + ", where no function of " + arguments.size() + " parameters and " + results.size()
+                    + " results begins");
+                warp.launch().findings().stop();
+                warp.exit(mask);
+            }
+        };
     }
 
     private static List<PtxOperand> group(final InstructionSource source, final int index) {

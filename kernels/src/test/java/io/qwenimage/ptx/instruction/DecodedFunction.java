@@ -35,8 +35,8 @@ public final class DecodedFunction {
     }
 
     /**
-     * Whether lanes that leave at the exit have gone past an instruction instead of through it: they do work on their way
-     * out that those who execute it do afterwards, too.
+     * Whether lanes that leave at the exit have gone past an instruction instead of through it: they do work on their
+     * way out that those who execute it do afterwards, too.
      */
     public boolean bypasses(final int exit, final int instruction) {
         return flow.bypasses(exit, instruction);

@@ -22,7 +22,8 @@ abstract class ElementCopy {
     abstract void spoil(Warp warp, int lane);
 
     /** From memory to a register, which may be wider: signed types are sign-extended to it. */
-    static ElementCopy load(final PtxType type, final Bank bank, final int slot, final int offset, final int registerBits) {
+    static ElementCopy load(final PtxType type, final Bank bank, final int slot, final int offset,
+                            final int registerBits) {
         if (type.bits() == 128) {
             return new LoadQuad(slot, offset);
         }

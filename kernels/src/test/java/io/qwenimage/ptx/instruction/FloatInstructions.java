@@ -255,7 +255,8 @@ final class FloatInstructions {
         };
     }
 
-    private static Operation doubles(final InstructionSource source, final int operands, final DoubleFunction function) {
+    private static Operation doubles(final InstructionSource source, final int operands,
+                                     final DoubleFunction function) {
         final int target = source.destination(source.operand(0), PtxType.F64);
         final int a = source.longSource(source.operand(1), PtxType.F64);
         final int b = operands > 2 ? source.longSource(source.operand(2), PtxType.F64) : a;
@@ -282,9 +283,10 @@ final class FloatInstructions {
         final int b = source.longSource(source.operand(2), PtxType.B64);
         final int c = operands > 3 ? source.longSource(source.operand(3), PtxType.B64) : a;
         return Lanes.longs(target, a, b, c, (x, y, z) -> {
-            final float low = form.finish(function.apply(form.prepare((int) x), form.prepare((int) y), form.prepare((int) z)));
-            final float high = form.finish(function.apply(form.prepare((int) (x >>> 32)), form.prepare((int) (y >>> 32)),
-                form.prepare((int) (z >>> 32))));
+            final float low = form.finish(function.apply(form.prepare((int) x), form.prepare((int) y),
+                form.prepare((int) z)));
+            final float high = form.finish(function.apply(form.prepare((int) (x >>> 32)),
+                form.prepare((int) (y >>> 32)), form.prepare((int) (z >>> 32))));
             return (long) Float.floatToRawIntBits(high) << 32 | Float.floatToRawIntBits(low) & 0xffffffffL;
         });
     }

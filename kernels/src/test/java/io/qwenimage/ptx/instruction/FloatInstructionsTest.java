@@ -10,7 +10,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** FP32, FP16 and BF16 arithmetic, special functions and conversions against exact values and the formats' definitions. */
+/**
+ * FP32, FP16 and BF16 arithmetic, special functions and conversions against exact values and the formats' definitions.
+ */
 class FloatInstructionsTest {
     @ParameterizedTest
     @CsvSource({"rz", "rm", "rp", "rn"})
@@ -19,7 +21,8 @@ class FloatInstructionsTest {
         final long[] a = floats(random);
         final long[] b = floats(random);
         final long[] c = floats(random);
-        final Snippet snippet = Snippet.of("fma." + rounding + ".f32 %d, %a, %b, %c;").threads(256).inputs(a, b, c).runClean();
+        final Snippet snippet = Snippet.of("fma." + rounding + ".f32 %d, %a, %b, %c;").threads(256).inputs(a, b, c)
+            .runClean();
         for (int i = 0; i < 256; i++) {
             final BigDecimal exact = exact(a[i]).multiply(exact(b[i])).add(exact(c[i]));
             final float result = Float.intBitsToFloat(snippet.d(i));
@@ -62,7 +65,8 @@ class FloatInstructionsTest {
         "'neg.f32 %d, %a;', 1, 0, -1",
         "'selp.f32 %d, %a, %b, %p0;', 3, 4, 4"})
     void testOneValue(final String instruction, final float a, final float b, final float expected) {
-        final Snippet snippet = Snippet.of("setp.gt.f32 %p0, %a, %b;" + instruction).inputs(bits(a), bits(b), bits(0)).runClean();
+        final Snippet snippet = Snippet.of("setp.gt.f32 %p0, %a, %b;" + instruction).inputs(bits(a), bits(b), bits(0))
+            .runClean();
         assertEquals(expected, Float.intBitsToFloat(snippet.d(0)), instruction);
     }
 
@@ -88,9 +92,11 @@ class FloatInstructionsTest {
     @Test
     void testIntegersToFloats() {
         final long[] values = {0xffffffffffffffffL, Long.MAX_VALUE, 0x8000008000000001L, 16777217, -16777217};
-        final Snippet unsigned = Snippet.of("cvt.rn.f32.u64 %d, %la; cvt.rz.f64.u64 %ld, %la;").inputs(values, values, values)
+        final Snippet unsigned = Snippet.of("cvt.rn.f32.u64 %d, %la; cvt.rz.f64.u64 %ld, %la;")
+            .inputs(values, values, values)
             .runClean();
-        final Snippet signed = Snippet.of("cvt.rz.f32.s32 %d, %a; cvt.rn.f64.s64 %ld, %la;").inputs(values, values, values)
+        final Snippet signed = Snippet.of("cvt.rz.f32.s32 %d, %a; cvt.rn.f64.s64 %ld, %la;")
+            .inputs(values, values, values)
             .runClean();
         for (int i = 0; i < values.length; i++) {
             final BigDecimal exact = new BigDecimal(Long.toUnsignedString(values[i]));
@@ -129,7 +135,8 @@ class FloatInstructionsTest {
 
     @Test
     void testEightBitsSaturate() {
-        final Snippet snippet = Snippet.of("cvt.rn.satfinite.e4m3x2.f32 %h0, %a, %b; cvt.rn.satfinite.e5m2x2.f32 %h1, %a, %b;"
+        final Snippet snippet =
+            Snippet.of("cvt.rn.satfinite.e4m3x2.f32 %h0, %a, %b; cvt.rn.satfinite.e5m2x2.f32 %h1, %a, %b;"
             + "cvt.rn.f16x2.e4m3x2 %r0, %h0; mov.b32 %d, {%h0, %h1}; cvt.u64.u32 %ld, %r0;")
             .inputs(bits(1000), bits(-0.017578125f), bits(0)).runClean();
         assertEquals(0x7e89, snippet.d(0) & 0xffff);

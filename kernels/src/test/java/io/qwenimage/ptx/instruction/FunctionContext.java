@@ -57,6 +57,16 @@ public final class FunctionContext {
         return module.line(line);
     }
 
+    /** Whether the module has a function of that name. */
+    boolean isFunction(final String name) {
+        return module.functions().containsKey(name);
+    }
+
+    /** The number that stands for a function's address. */
+    long codeAddress(final String name) {
+        return module.codeAddress(name);
+    }
+
     /** Bytes of local memory that a call of the function takes. */
     public int frameBytes() {
         return align(frameBytes, 16);

@@ -8,8 +8,8 @@ import io.qwenimage.ptx.number.Rounding;
 import io.qwenimage.ptx.text.PtxType;
 
 /**
- * Arithmetic in FP16 and BF16, single and packed: {@code add sub mul fma abs neg min max}. Every result is rounded once:
- * sums and products of halves are exact in double, or rounded to odd there.
+ * Arithmetic in FP16 and BF16, single and packed: {@code add sub mul fma abs neg min max}. Every result is rounded
+ * once: sums and products of halves are exact in double, or rounded to odd there.
  */
 final class HalfInstructions {
     private HalfInstructions() {
@@ -59,7 +59,8 @@ final class HalfInstructions {
         final PtxType type = source.type();
         final FloatFormat format = format(type);
         return each(source, type, operands, (a, b, c) -> {
-            final double value = function.apply(decode(format, a, flush), decode(format, b, flush), decode(format, c, flush));
+            final double value = function.apply(decode(format, a, flush), decode(format, b, flush),
+                decode(format, c, flush));
             if (saturate) {
                 return format.encode(value > 0 ? Math.min(value, 1) : 0, Rounding.NEAREST_EVEN);
             }

@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The opcodes that the machine knows. An opcode may hold dots ({@code cp.async.bulk}): the longest registered one that an
- * instruction starts with decodes it, and what follows are its modifiers.
+ * The opcodes that the machine knows. An opcode may hold dots ({@code cp.async.bulk}): the longest registered one that
+ * an instruction starts with decodes it, and what follows are its modifiers.
  */
 public final class InstructionRegistry {
     private final Map<String, InstructionDecoder> decoders = new HashMap<>();
@@ -22,6 +22,7 @@ public final class InstructionRegistry {
         IntegerInstructions.register(registry);
         CarryInstructions.register(registry);
         BitInstructions.register(registry);
+        VideoInstructions.register(registry);
         FloatInstructions.register(registry);
         SpecialInstructions.register(registry);
         ComparisonInstructions.register(registry);

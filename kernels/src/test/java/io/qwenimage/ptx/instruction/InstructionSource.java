@@ -13,8 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * One instruction while it is decoded: gives its modifiers, turns its operands into slots of the register file, and notes
- * which registers it reads and writes.
+ * One instruction while it is decoded: gives its modifiers, turns its operands into slots of the register file, and
+ * notes which registers it reads and writes.
  */
 public final class InstructionSource {
     private final FunctionContext context;
@@ -107,8 +107,9 @@ public final class InstructionSource {
     }
 
     /**
-     * Says that the instruction only moves values or puts them side by side, so that reading a register never written is
-     * not yet a fault: compilers pad vectors with such registers. The result has a value where one of the sources has.
+     * Says that the instruction only moves values or puts them side by side, so that reading a register never written
+     * is not yet a fault: compilers pad vectors with such registers. The result has a value where one of the sources
+     * has.
      */
     public void passesOn() {
         copy = true;
@@ -354,6 +355,9 @@ public final class InstructionSource {
     }
 
     private long variableAddress(final String name) {
+        if (statement.scope().variable(name) == null && context.isFunction(name)) {
+            return context.codeAddress(name);
+        }
         final PtxVariable variable = variable(name);
         if (context.spaceOf(variable) == Space.LOCAL) {
             throw unsupported("the address of local variable " + name + " has 64 bits");

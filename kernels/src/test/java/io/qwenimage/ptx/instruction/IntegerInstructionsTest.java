@@ -47,7 +47,7 @@ class IntegerInstructionsTest {
         for (int i = 0; i < b.length; i++) {
             b[i] = (int) b[i] == 0 ? 3 : b[i];
         }
-        final Snippet snippet = Snippet.of(instruction).threads(256).inputs(a, b, new long[] {0}).runClean();
+        final Snippet snippet = runAll(instruction, a, b);
         for (int i = 0; i < 256; i++) {
             assertEquals(expected.apply(value(a[i], signed), value(b[i], signed)).mod(TWO_32).intValue(), snippet.d(i),
                 instruction + " of " + (int) a[i] + " and " + (int) b[i]);
@@ -59,9 +59,9 @@ class IntegerInstructionsTest {
         final SplittableRandom random = new SplittableRandom(1);
         final long[] a = values(random);
         final long[] b = values(random);
-        final Snippet signed = Snippet.of("mul.wide.s32 %ld, %a, %b;").threads(256).inputs(a, b, a).runClean();
-        final Snippet unsigned = Snippet.of("mad.wide.u32 %ld, %a, %b, %lc;").threads(256).inputs(a, b, a).runClean();
-        final Snippet high = Snippet.of("mul.hi.u64 %ld, %la, %lb;").threads(256).inputs(a, b, a).runClean();
+        final Snippet signed = runAll("mul.wide.s32 %ld, %a, %b;", a, b);
+        final Snippet unsigned = runAll("mad.wide.u32 %ld, %a, %b, %lc;", a, b);
+        final Snippet high = runAll("mul.hi.u64 %ld, %la, %lb;", a, b);
         for (int i = 0; i < 256; i++) {
             assertEquals((long) (int) a[i] * (int) b[i], signed.ld(i));
             assertEquals((a[i] & 0xffffffffL) * (b[i] & 0xffffffffL) + a[i], unsigned.ld(i));
@@ -75,14 +75,13 @@ class IntegerInstructionsTest {
         final long[] a = values(random);
         final long[] b = values(random);
         final String split = "mov.b64 {%r0, %r1}, %la; mov.b64 {%r2, %r3}, %lb;";
-        final Snippet sum = Snippet.of(split + "add.cc.u32 %r4, %r0, %r2; addc.cc.u32 %r5, %r1, %r3; addc.u32 %d, 0, 0;"
-            + "mov.b64 %ld, {%r4, %r5};").threads(256).inputs(a, b, a).runClean();
-        final Snippet difference = Snippet.of(split + "sub.cc.u32 %r4, %r0, %r2; subc.cc.u32 %r5, %r1, %r3; subc.u32 %d, 0, 0;"
-            + "mov.b64 %ld, {%r4, %r5};").threads(256).inputs(a, b, a).runClean();
-        final Snippet product = Snippet.of(split + "mul.lo.u32 %r4, %r0, %r2; mul.hi.u32 %r5, %r0, %r2;"
+        final Snippet sum = runAll(split + "add.cc.u32 %r4, %r0, %r2; addc.cc.u32 %r5, %r1, %r3; addc.u32 %d, 0, 0;"
+            + "mov.b64 %ld, {%r4, %r5};", a, b);
+        final Snippet difference = runAll(split + "sub.cc.u32 %r4, %r0, %r2; subc.cc.u32 %r5, %r1, %r3;"
+            + "subc.u32 %d, 0, 0; mov.b64 %ld, {%r4, %r5};", a, b);
+        final Snippet product = runAll(split + "mul.lo.u32 %r4, %r0, %r2; mul.hi.u32 %r5, %r0, %r2;"
             + "mad.lo.cc.u32 %r5, %r1, %r2, %r5; madc.hi.u32 %r6, %r1, %r2, 0; mad.lo.cc.u32 %r5, %r0, %r3, %r5;"
-            + "madc.hi.cc.u32 %r6, %r0, %r3, %r6; addc.u32 %d, 0, 0; mov.b64 %ld, {%r4, %r5};")
-            .threads(256).inputs(a, b, a).runClean();
+            + "madc.hi.cc.u32 %r6, %r0, %r3, %r6; addc.u32 %d, 0, 0; mov.b64 %ld, {%r4, %r5};", a, b);
         for (int i = 0; i < 256; i++) {
             assertEquals(a[i] + b[i], sum.ld(i));
             assertEquals(unsigned(a[i]).add(unsigned(b[i])).shiftRight(64).intValue(), sum.d(i));
@@ -120,6 +119,17 @@ class IntegerInstructionsTest {
             Arguments.of("fns.b32 %d, %a, 31, -1;", 0b101100, 0, 0, 5),
             Arguments.of("bmsk.clamp.b32 %d, 4, 8;", 0, 0, 0, 0xff0),
             Arguments.of("szext.wrap.s32 %d, %a, 8;", 0x80, 0, 0, 0xffffff80),
+            Arguments.of("setp.eq.u32 %p1, 0, 0; lop3.or.b32 %d|%p0, %a, %b, %c, 0x80, !%p1; selp.b32 %d, 1, 0, %p0;",
+                4, 4, 2, 0),
+            Arguments.of("setp.eq.u32 %p1, 0, 0; lop3.and.b32 %d|%p0, %a, %b, %c, 0x80, %p1; selp.b32 %d, %d, 9, %p0;",
+                6, 14, 3, 2),
+            Arguments.of("vabsdiff4.u32.u32.u32.add %d, %a, %b, %c;", 0xff000010, 0x01010101, 5, 254 + 1 + 1 + 15 + 5),
+            Arguments.of("vadd4.u32.u32.u32 %d, %a, %b, %c;", 0xff01807f, 0x01018001, 0, 0x00020080),
+            Arguments.of("vadd4.s32.s32.s32.sat %d, %a, %b, %c;", 0xff01807f, 0x01018001, 0, 0x0002807f),
+            Arguments.of("vsub2.s32.s32.s32 %d, %a, %b, %c;", 0x00010000, 0x00020001, 0, 0xffffffff),
+            Arguments.of("vavrg4.u32.u32.u32 %d, %a, %b, %c;", 0x04030201, 0x05030302, 0, 0x05030302),
+            Arguments.of("vmin2.s32.s32.s32 %d, %a, %b, %c;", 0x8000_0005, 0x0001_0004, 0, 0x8000_0004),
+            Arguments.of("vmax4.u32.u32.u32 %d, %a, %b, %c;", 0x80017f00, 0x7f028000, 0, 0x80028000),
             Arguments.of("dp4a.s32.u32 %d, %a, %b, %c;", 0xff01ff01, 0x02020202, 10, 10),
             Arguments.of("dp2a.lo.s32.s32 %d, %a, %b, %c;", 0x0003fffe, 0x00000405, 1, 3));
     }
@@ -127,19 +137,29 @@ class IntegerInstructionsTest {
     @ParameterizedTest
     @MethodSource("fixed")
     void testBitsByHand(final String instruction, final int a, final int b, final int c, final int expected) {
-        final Snippet snippet = Snippet.of(instruction).inputs(new long[] {a}, new long[] {b}, new long[] {c}).runClean();
+        final Snippet snippet = runOne(instruction, a, b, c);
         assertEquals(Integer.toHexString(expected), Integer.toHexString(snippet.d(0)), instruction);
     }
 
     @Test
     void testHalfWords() {
-        final Snippet snippet = Snippet.of("cvt.u16.u32 %h0, %a; cvt.u16.u32 %h1, %b; mul.lo.s16 %h2, %h0, %h1;"
-            + "max.s16 %h3, %h0, %h1; shr.s16 %h4, %h0, 4; neg.s16 %h5, %h0; mov.b32 %d, {%h2, %h3}; mov.b32 %r0, {%h4, %h5};"
-            + "cvt.u64.u32 %ld, %r0;").inputs(new long[] {-300}, new long[] {77}, new long[] {0}).runClean();
+        final Snippet snippet = runOne("cvt.u16.u32 %h0, %a; cvt.u16.u32 %h1, %b; mul.lo.s16 %h2, %h0, %h1;"
+            + "max.s16 %h3, %h0, %h1; shr.s16 %h4, %h0, 4; neg.s16 %h5, %h0;"
+            + "mov.b32 %d, {%h2, %h3}; mov.b32 %r0, {%h4, %h5};"
+            + "cvt.u64.u32 %ld, %r0;", -300, 77, 0);
         assertEquals((short) (-300 * 77), (short) snippet.d(0));
         assertEquals(77, snippet.d(0) >> 16);
         assertEquals(-300 >> 4, (short) snippet.ld(0));
         assertEquals(300, (int) snippet.ld(0) >> 16);
+    }
+
+    /** One thread for each pair of values; the third input is the first once more. */
+    private static Snippet runAll(final String instructions, final long[] a, final long[] b) {
+        return Snippet.of(instructions).threads(a.length).inputs(a, b, a).runClean();
+    }
+
+    private static Snippet runOne(final String instructions, final long a, final long b, final long c) {
+        return Snippet.of(instructions).inputs(new long[] {a}, new long[] {b}, new long[] {c}).runClean();
     }
 
     private static Arguments binary(final String instruction, final boolean signed,
@@ -148,7 +168,8 @@ class IntegerInstructionsTest {
     }
 
     private static long[] values(final SplittableRandom random) {
-        final long[] special = {0, 1, -1, Integer.MIN_VALUE, Integer.MAX_VALUE, Long.MIN_VALUE, Long.MAX_VALUE, 0xffffffffL};
+        final long[] special = {0, 1, -1, Integer.MIN_VALUE, Integer.MAX_VALUE, Long.MIN_VALUE, Long.MAX_VALUE,
+            0xffffffffL};
         final long[] values = new long[256];
         for (int i = 0; i < values.length; i++) {
             values[i] = i % 3 == 0 ? special[random.nextInt(special.length)] : random.nextLong() >> random.nextInt(64);

@@ -37,14 +37,15 @@ public final class KernelDecoder {
     }
 
     /**
-     * Decodes the kernel; throws {@link UnsupportedInstructionException} at the first instruction that is not known, and
-     * IllegalArgumentException when the module has no such kernel.
+     * Decodes the kernel; throws {@link UnsupportedInstructionException} at the first instruction that is not known,
+     * and IllegalArgumentException when the module has no such kernel.
      */
     public DecodedKernel decode(final String name) {
         final PtxFunction kernel = module.functions().get(name);
         if (kernel == null || !kernel.entry()) {
             throw new IllegalArgumentException("the module has no kernel " + name + ", but "
-                + module.functions().values().stream().filter(PtxFunction::entry).map(PtxFunction::name).sorted().toList());
+                + module.functions().values().stream().filter(PtxFunction::entry).map(PtxFunction::name).sorted()
+                .toList());
         }
         layOutShared(kernel);
         final DecodedFunction entry = function(name);
@@ -80,6 +81,15 @@ public final class KernelDecoder {
         return decoded;
     }
 
+    /** The device functions that take and return so many values, by their addresses: what a pointer may point to. */
+    Map<Long, DecodedFunction> functionsByAddress(final int parameters, final int results) {
+        final Map<Long, DecodedFunction> byAddress = new LinkedHashMap<>();
+        module.functions().values().stream().filter(function -> !function.entry() && !function.statements().isEmpty()
+            && function.parameters().size() == parameters && function.results().size() == results).forEach(
+                function -> byAddress.put(module.codeAddress(function.name()), function(function.name())));
+        return byAddress;
+    }
+
     long addressOf(final PtxVariable variable) {
         final Integer sharedOffset = shared.get(variable);
         if (sharedOffset != null) {
@@ -87,7 +97,8 @@ public final class KernelDecoder {
         }
         final Long global = globals.get(variable);
         if (global == null) {
-            throw new IllegalArgumentException("variable " + variable.name() + " has no address: it is declared external");
+            throw new IllegalArgumentException("variable " + variable.name()
+                + " has no address: it is declared external");
         }
         return global;
     }
@@ -126,10 +137,19 @@ public final class KernelDecoder {
                                final List<PtxVariable> inOrder, final List<String> visited) {
         visited.add(function.name());
         for (final PtxStatement statement : function.statements()) {
+            if (statement.opcode().startsWith("call") && callsByAddress(statement)) {
+                module.functions().values().stream().filter(each -> !each.entry() && !visited.contains(each.name()))
+                    .forEach(each -> collectShared(each, used, inOrder, visited));
+            }
             for (final PtxOperand operand : statement.operands()) {
                 collectShared(statement, operand, used, inOrder, visited);
             }
         }
+    }
+
+    private static boolean callsByAddress(final PtxStatement statement) {
+        return statement.operands().stream().anyMatch(operand -> operand instanceof final PtxOperand.Name name
+            && statement.scope().register(name.name()) != null);
     }
 
     private void collectShared(final PtxStatement statement, final PtxOperand operand,

@@ -9,7 +9,10 @@ import io.qwenimage.ptx.text.PtxOperand;
 import io.qwenimage.ptx.text.PtxType;
 import java.util.List;
 
-/** Matrices spread over a warp: {@code ldmatrix stmatrix movmatrix} of 8x8 tiles of 16 bits; {@code mma} is {@link MatrixMultiply}. */
+/**
+ * Matrices spread over a warp: {@code ldmatrix stmatrix movmatrix} of 8x8 tiles of 16 bits; {@code mma} is {@link
+ * MatrixMultiply}.
+ */
 final class MatrixInstructions {
     private static final int ROW_BYTES = 16;
 
@@ -24,8 +27,8 @@ final class MatrixInstructions {
     }
 
     /**
-     * Lane 8 i + r gives the address of row r of tile i; lane l has of every tile the elements 2 (l mod 4) and the next of
-     * row l / 4 or, transposed, of column l / 4.
+     * Lane 8 i + r gives the address of row r of tile i; lane l has of every tile the elements 2 (l mod 4) and the next
+     * of row l / 4 or, transposed, of column l / 4.
      */
     private static Operation matrices(final InstructionSource source, final boolean load) {
         source.classify(load ? InstructionClass.LOAD_SHARED : InstructionClass.STORE_SHARED);
@@ -60,8 +63,8 @@ final class MatrixInstructions {
                 for (int row = 0; row < 8; row++) {
                     final int lane = 8 * tile + row;
                     if (load) {
-                        loadRow(warp, memory.read(space, addresses[lane], ROW_BYTES, lane, false), warp.ints(slots[tile]),
-                            row, transposed);
+                        loadRow(warp, memory.read(space, addresses[lane], ROW_BYTES, lane, false),
+                            warp.ints(slots[tile]), row, transposed);
                     } else if (memory.write(space, addresses[lane], ROW_BYTES, lane, false)) {
                         storeRow(memory.region(), memory.index(), warp.ints(slots[tile]), row, transposed);
                     }
@@ -84,7 +87,8 @@ final class MatrixInstructions {
         for (int column = 0; column < 8; column++) {
             final int element = found ? region.getShort(index + 2 * column) & 0xffff : 0xffff;
             final int lane = 4 * column + row / 2;
-            register[lane] = (row & 1) == 0 ? register[lane] & 0xffff0000 | element : register[lane] & 0xffff | element << 16;
+            register[lane] = (row & 1) == 0 ? register[lane] & 0xffff0000 | element
+                : register[lane] & 0xffff | element << 16;
         }
     }
 

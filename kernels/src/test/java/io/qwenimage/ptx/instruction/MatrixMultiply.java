@@ -83,17 +83,20 @@ final class MatrixMultiply implements Operation {
     private void requireKnown(final InstructionSource source) {
         final boolean tile8 = rows == 8;
         final boolean known = switch (typeA) {
-            case F16 -> !tile8 && (depth == 8 || depth == 16) && typeB == typeA && isHalfOrFloat(typeC) && isHalfOrFloat(typeD);
+            case F16 -> !tile8 && (depth == 8 || depth == 16) && typeB == typeA && isHalfOrFloat(typeC)
+                && isHalfOrFloat(typeD);
             case BF16 -> !tile8 && (depth == 8 || depth == 16) && typeB == typeA && accumulates(PtxType.F32);
             case TF32 -> !tile8 && (depth == 4 || depth == 8) && typeB == typeA && accumulates(PtxType.F32);
-            case E4M3, E5M2 -> !tile8 && (depth == 16 || depth == 32) && (typeB == PtxType.E4M3 || typeB == PtxType.E5M2)
+            case E4M3, E5M2 -> !tile8 && (depth == 16 || depth == 32)
+                && (typeB == PtxType.E4M3 || typeB == PtxType.E5M2)
                 && isHalfOrFloat(typeC) && isHalfOrFloat(typeD);
             case S8, U8 -> (depth == 16 || depth == 32 && !tile8) && typeB.bits() == 8 && !typeB.isFloat()
                 && accumulates(PtxType.S32);
             case S4, U4 -> (depth == 32 || depth == 64 && !tile8) && typeB.bits() == 4 && accumulates(PtxType.S32);
             case B1 -> (depth == 128 || depth == 256 && !tile8) && typeB == typeA && !saturates
                 && accumulates(PtxType.S32);
-            case F64 -> (depth == 4 || !tile8 && (depth == 8 || depth == 16)) && typeB == typeA && accumulates(PtxType.F64);
+            case F64 -> (depth == 4 || !tile8 && (depth == 8 || depth == 16)) && typeB == typeA
+                && accumulates(PtxType.F64);
             default -> false;
         };
         if (!known || saturates && typeC != PtxType.S32) {
@@ -109,7 +112,8 @@ final class MatrixMultiply implements Operation {
         return typeC == type && typeD == type;
     }
 
-    private static int[] sources(final InstructionSource source, final int operand, final PtxType type, final int elements) {
+    private static int[] sources(final InstructionSource source, final int operand, final PtxType type,
+                                 final int elements) {
         final List<PtxOperand> registers = InstructionSource.elements(source.operand(operand));
         if (registers.size() != registers(type, elements)) {
             throw source.unsupported(registers.size() + " registers of operand " + operand);
@@ -186,7 +190,8 @@ final class MatrixMultiply implements Operation {
     }
 
     /** Elements of one register: of A to [row][k], of B to [k][column]. */
-    private void decode(final PtxType type, final int[] register, final float[] matrix, final int r, final boolean isLeft) {
+    private void decode(final PtxType type, final int[] register, final float[] matrix, final int r,
+                        final boolean isLeft) {
         final int elements = 32 / type.bits();
         for (int lane = 0; lane < 32; lane++) {
             final int group = lane >> 2;

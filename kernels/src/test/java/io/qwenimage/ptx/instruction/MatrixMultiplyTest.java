@@ -24,8 +24,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Products of small whole numbers, which every type holds exactly. Where each lane has its elements is written down shape
- * by shape, as the PTX ISA has it under "Matrix Fragments for mma".
+ * Products of small whole numbers, which every type holds exactly. Where each lane has its elements is written down
+ * shape by shape, as the PTX ISA has it under "Matrix Fragments for mma".
  */
 class MatrixMultiplyTest {
     private static final int COLUMNS = 8;
@@ -171,7 +171,8 @@ class MatrixMultiplyTest {
             }
             final long address = memory.allocate(registers.capacity());
             memory.write(address, registers.array(), 0, registers.capacity());
-            final LaunchResult result = PtxMachine.launch(PtxProgram.load(text(), memory), "product", new int[] {1, 1, 1},
+            final LaunchResult result = PtxMachine.launch(PtxProgram.load(text(), memory), "product",
+                new int[] {1, 1, 1},
                 new int[] {32, 1, 1}, 0, ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(address).array(),
                 LaunchOptions.standard().withThreads(1));
             memory.read(address, registers.array(), 0, registers.capacity());

@@ -45,7 +45,8 @@ final class MemoryInstructions {
             final PtxOperand target = targets.get(i);
             final PtxType register = InstructionSource.isSink(target) ? access.type : source.registerType(target);
             if (register.bits() < access.type.bits()) {
-                throw source.unsupported("a value of " + access.type.bits() + " bits in a register of " + register.bits());
+                throw source.unsupported("a value of " + access.type.bits() + " bits in a register of "
+                    + register.bits());
             }
             elements[i] = ElementCopy.load(access.type, FunctionLayout.bank(register),
                 source.destination(target, register), i * access.type.bytes(), register.bits());
@@ -96,7 +97,8 @@ final class MemoryInstructions {
 
     /** Prefetches and priorities have no result. */
     private static Operation hint(final InstructionSource source) {
-        source.modifiers().ignore("global", "local", "const", "param", "tensormap", "L1", "L2", "L2::evict_last", "L2::evict_normal");
+        source.modifiers().ignore("global", "local", "const", "param", "tensormap", "L1", "L2", "L2::evict_last",
+            "L2::evict_normal");
         source.address(source.operand(0));
         return (warp, mask) -> { };
     }
@@ -124,7 +126,8 @@ final class MemoryInstructions {
         final Modifiers modifiers = source.modifiers();
         final boolean load = source.opcode().startsWith("ld");
         final boolean ordering = modifiers.take("acquire") | modifiers.take("release");
-        final boolean strong = modifiers.take("volatile") | modifiers.take("relaxed") | modifiers.take("mmio") | ordering;
+        final boolean strong = modifiers.take("volatile") | modifiers.take("relaxed") | modifiers.take("mmio")
+            | ordering;
         modifiers.take("weak");
         final String name = modifiers.takeAny("global", "shared", "shared::cta", "shared::cluster", "local", "param",
             "param::entry", "param::func", "const");
@@ -174,7 +177,8 @@ final class MemoryInstructions {
      * @param strong whether it may be used to synchronise
      * @param ordering whether it acquires or releases
      */
-    private record Access(Space space, PtxType type, AddressOperand address, int width, boolean strong, boolean ordering) {
+    private record Access(Space space, PtxType type, AddressOperand address, int width, boolean strong,
+        boolean ordering) {
     }
 
     private record Load(Access access, ElementCopy[] elements) implements Operation {

@@ -15,7 +15,9 @@ final class PackedConversions {
         return element(type) != null;
     }
 
-    /** {@code cvt.rn.bf16x2.f32 d, a, b}: a becomes the upper half. {@code cvt.rn.f16x2.e4m3x2 d, a} keeps the order. */
+    /**
+     * {@code cvt.rn.bf16x2.f32 d, a, b}: a becomes the upper half. {@code cvt.rn.f16x2.e4m3x2 d, a} keeps the order.
+     */
     static Operation convert(final InstructionSource source, final Conversion conversion) {
         source.passesOn();
         final FloatFormat to = element(conversion.to());
@@ -77,7 +79,8 @@ final class PackedConversions {
         final int target = source.destination(source.operand(0), PtxType.B32);
         final int a = source.intSource(source.operand(1), PtxType.S32);
         final int b = source.intSource(source.operand(2), PtxType.S32);
-        final int c = appends ? source.intSource(source.operand(3), PtxType.B32) : source.context().layout().constant(0);
+        final int c = appends ? source.intSource(source.operand(3), PtxType.B32)
+            : source.context().layout().constant(0);
         final int bits = to.bits();
         final int least = to.isSigned() ? -1 << bits - 1 : 0;
         final int most = to.isSigned() ? (1 << bits - 1) - 1 : (1 << bits) - 1;
@@ -86,8 +89,8 @@ final class PackedConversions {
             | (Math.max(least, Math.min(most, x)) & keep) << bits | Math.max(least, Math.min(most, y)) & keep);
     }
 
-    private static int encode(final FloatFormat format, final double value, final Rounding rounding, final boolean finite,
-                              final boolean relu) {
+    private static int encode(final FloatFormat format, final double value, final Rounding rounding,
+                              final boolean finite, final boolean relu) {
         return format.encode(relu && value <= 0 ? 0 : value, rounding, finite);
     }
 

@@ -66,13 +66,15 @@ final class SpecialInstructions {
             | half(x >>> 16, brain, flush, function) << 16);
     }
 
-    private static int half(final int bits, final boolean brain, final boolean flush, final DoubleUnaryOperator function) {
+    private static int half(final int bits, final boolean brain, final boolean flush,
+                            final DoubleUnaryOperator function) {
         if (brain) {
             return FloatFormat.BF16.encode(function.applyAsDouble(FloatInstructions.flush(Halves.fromBfloat(bits))),
                 Rounding.NEAREST_EVEN);
         }
         final int input = flush && (bits & 0x7c00) == 0 ? bits & 0x8000 : bits;
-        final int result = FloatFormat.F16.encode(function.applyAsDouble(Halves.fromHalf(input)), Rounding.NEAREST_EVEN);
+        final int result = FloatFormat.F16.encode(function.applyAsDouble(Halves.fromHalf(input)),
+            Rounding.NEAREST_EVEN);
         return flush && (result & 0x7c00) == 0 ? result & 0x8000 : result;
     }
 }

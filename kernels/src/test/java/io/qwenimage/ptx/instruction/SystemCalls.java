@@ -2,6 +2,7 @@ package io.qwenimage.ptx.instruction;
 
 import io.qwenimage.ptx.execution.Warp;
 import io.qwenimage.ptx.inspection.FindingKind;
+import io.qwenimage.ptx.memory.DeviceMemory;
 import io.qwenimage.ptx.memory.MemoryRegion;
 import io.qwenimage.ptx.memory.Space;
 import io.qwenimage.ptx.text.PtxOperand;
@@ -11,11 +12,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * The functions that a kernel may call without the module having them: {@code vprintf} and {@code __assertfail}, see
+ * The functions that a kernel may call without the module having them: {@code vprintf __assertfail malloc free}, see
  * "System Calls" in NVIDIA's PTX interoperability guide. What is printed goes nowhere.
  */
 final class SystemCalls {
     private static final int LONGEST_TEXT = 1024;
+    /** The heap of a device has 8 MiB unless the host asks for more. */
+    private static final long LARGEST_ALLOCATION = 8 << 20;
 
     private SystemCalls() {
     }
@@ -26,6 +29,8 @@ final class SystemCalls {
         return switch (function) {
             case "vprintf" -> print(source, arguments, results);
             case "__assertfail" -> fail(source, arguments);
+            case "malloc" -> allocate(source, arguments, results);
+            case "free" -> free(source, arguments);
             default -> null;
         };
     }
@@ -67,7 +72,44 @@ final class SystemCalls {
         };
     }
 
-    private static void requireCount(final InstructionSource source, final List<PtxOperand> arguments, final int count) {
+    /** The bytes count as never written. */
+    private static Operation allocate(final InstructionSource source, final List<PtxOperand> arguments,
+                                      final List<PtxOperand> results) {
+        requireCount(source, arguments, 1);
+        requireCount(source, results, 1);
+        final int size = offset(source, arguments.get(0));
+        final int result = offset(source, results.get(0));
+        return (warp, mask) -> {
+            for (int lane = 0; lane < Warp.LANES; lane++) {
+                if ((mask >>> lane & 1) != 0) {
+                    final long bytes = value(warp, lane, size);
+                    final boolean possible = bytes >= 0 && bytes <= LARGEST_ALLOCATION;
+                    warp.localMemory().putLong(place(warp, lane, result), possible
+                        ? warp.launch().memory().allocate(bytes, DeviceMemory.ALIGNMENT, "allocation of the kernel")
+                        : 0);
+                }
+            }
+        };
+    }
+
+    private static Operation free(final InstructionSource source, final List<PtxOperand> arguments) {
+        requireCount(source, arguments, 1);
+        final int address = offset(source, arguments.get(0));
+        return (warp, mask) -> {
+            for (int lane = 0; lane < Warp.LANES; lane++) {
+                if ((mask >>> lane & 1) != 0 && value(warp, lane, address) != 0) {
+                    try {
+                        warp.launch().memory().free(value(warp, lane, address));
+                    } catch (final IllegalArgumentException breach) {
+                        warp.report(FindingKind.USE_AFTER_FREE, lane, "free: " + breach.getMessage());
+                    }
+                }
+            }
+        };
+    }
+
+    private static void requireCount(final InstructionSource source, final List<PtxOperand> arguments,
+                                     final int count) {
         if (arguments.size() != count) {
             throw source.unsupported(arguments.size() + " arguments where " + count + " are expected");
         }

@@ -21,6 +21,8 @@ class SystemCallsTest {
         .address_size 64
         .extern .func (.param .b32 result) vprintf (.param .b64 format, .param .b64 values);
         .extern .func __assertfail (.param .b64 m, .param .b64 f, .param .b32 l, .param .b64 n, .param .b64 s);
+        .extern .func (.param .b64 p) malloc (.param .b64 n);
+        .extern .func free (.param .b64 p);
         .global .align 1 .b8 format[12] = {37, 100, 32, 37, 37, 32, 37, 53, 46, 50, 102, 0};
         .global .align 1 .b8 message[6] = {105, 32, 60, 32, 51, 0};
         .global .align 1 .b8 file[5] = {120, 46, 99, 117, 0};
@@ -63,6 +65,33 @@ class SystemCallsTest {
         for (int lane = 0; lane < 32; lane++) {
             assertEquals(2, ByteBuffer.wrap(numbers).order(ByteOrder.LITTLE_ENDIAN).getInt(4 * lane));
         }
+    }
+
+    @Test
+    void memoryOfTheKernelsHeap() {
+        final String body = """
+            mov.u64 %%rd2, 8;
+            { .param .b64 a; .param .b64 b;
+            st.param.b64 [a], %%rd2;
+            call.uni (b), malloc, (a);
+            ld.param.b64 %%rd1, [b]; }
+            st.b32 [%%rd1+4], %%r0;
+            ld.b32 %%r1, [%%rd1+%d];
+            st.global.b32 [%%rd0], %%r1;
+            { .param .b64 a;
+            st.param.b64 [a], %%rd1;
+            call.uni free, (a); }
+            %s
+            ret;
+            }
+            """;
+        run(body.formatted(4, "")).requireClean();
+        assertEquals(FindingKind.UNINITIALISED_MEMORY, run(body.formatted(0, "")).findings().get(0).kind());
+        assertEquals(FindingKind.OUT_OF_BOUNDS, run(body.formatted(8, "")).findings().get(0).kind());
+        assertEquals(FindingKind.USE_AFTER_FREE, run(body.formatted(4, "ld.b32 %r1, [%rd1+4];")).findings().get(0)
+            .kind());
+        assertEquals(FindingKind.USE_AFTER_FREE, run(body.formatted(4,
+            "{ .param .b64 a; st.param.b64 [a], %rd1; call.uni free, (a); }")).findings().get(0).kind());
     }
 
     @Test

@@ -33,14 +33,16 @@ final class WarpInstructions {
         for (int lane = first; lane < 32; lane++) {
             if ((mask >>> lane & 1) != 0 && members[lane] != named) {
                 warp.report(FindingKind.LANE_MASK, lane, "lane " + lane + " gives mask 0x"
-                    + Integer.toHexString(members[lane]) + ", lane " + first + " gives 0x" + Integer.toHexString(named));
+                    + Integer.toHexString(members[lane]) + ", lane " + first + " gives 0x"
+                    + Integer.toHexString(named));
                 break;
             }
         }
         final int outside = mask & ~named;
         if (outside != 0) {
             warp.report(FindingKind.LANE_MASK, Integer.numberOfTrailingZeros(outside), "lanes 0x"
-                + Integer.toHexString(outside) + " execute it without being named by mask 0x" + Integer.toHexString(named));
+                + Integer.toHexString(outside) + " execute it without being named by mask 0x"
+                + Integer.toHexString(named));
         }
         // Threads that the block never had may be named: a full mask is usual in a block's last, partial warp.
         final int absent = named & warp.initialMask() & ~mask;
@@ -91,7 +93,8 @@ final class WarpInstructions {
                 final boolean within = mode.equals("up") ? from >= last : from <= last;
                 final int other = within ? from : lane;
                 if ((mask >>> other & 1) == 0) {
-                    warp.report(FindingKind.LANE_MASK, lane, "reads from lane " + other + ", which does not execute it");
+                    warp.report(FindingKind.LANE_MASK, lane,
+                        "reads from lane " + other + ", which does not execute it");
                 }
                 inRange |= (within ? 1 : 0) << lane;
                 origin[lane] = other;

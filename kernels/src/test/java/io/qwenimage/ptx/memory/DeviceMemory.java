@@ -52,7 +52,8 @@ public final class DeviceMemory {
     }
 
     /** Places content that counts as written, for example a module's constants. */
-    public synchronized long place(final byte[] content, final int alignment, final String name, final boolean readOnly) {
+    public synchronized long place(final byte[] content, final int alignment, final String name,
+                                   final boolean readOnly) {
         final long address = reserve(content.length, alignment);
         insert(new MemoryRegion(name, address, content, readOnly));
         return address;

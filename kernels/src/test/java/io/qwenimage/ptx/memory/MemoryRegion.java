@@ -8,8 +8,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * A run of bytes with an address, that remembers which of them have been written. Bytes never written hold 0xFF, so that
- * a value made of them is a NaN or -1 wherever it goes.
+ * A run of bytes with an address, that remembers which of them have been written. Bytes never written hold 0xFF, so
+ * that a value made of them is a NaN or -1 wherever it goes.
  */
 public final class MemoryRegion {
     private static final VarHandle SHORT = view(short[].class);

@@ -4,8 +4,8 @@ import java.math.BigDecimal;
 import java.math.MathContext;
 
 /**
- * Sums, products, quotients and roots rounded once in any direction. Java rounds to the nearest; for the other roundings
- * the exact value is compared with that.
+ * Sums, products, quotients and roots rounded once in any direction. Java rounds to the nearest; for the other
+ * roundings the exact value is compared with that.
  */
 public final class ExactArithmetic {
     private ExactArithmetic() {
@@ -18,7 +18,8 @@ public final class ExactArithmetic {
             return nearest;
         }
         final BigDecimal exact = new BigDecimal(a).multiply(new BigDecimal(b)).add(new BigDecimal(c));
-        return exact.signum() == 0 ? zero(nearest, (double) a * b == 0 ? Math.copySign(0.0, (double) a * b) : 1, c, rounding)
+        return exact.signum() == 0
+            ? zero(nearest, (double) a * b == 0 ? Math.copySign(0.0, (double) a * b) : 1, c, rounding)
             : direct(exact, nearest, rounding);
     }
 
@@ -96,7 +97,8 @@ public final class ExactArithmetic {
         return (float) zero((double) nearest, product, addend, rounding);
     }
 
-    private static double zero(final double nearest, final double product, final double addend, final Rounding rounding) {
+    private static double zero(final double nearest, final double product, final double addend,
+                               final Rounding rounding) {
         final boolean bothZero = product == 0 && addend == 0;
         if (bothZero && Math.copySign(1, product) == Math.copySign(1, addend)) {
             return nearest;
@@ -110,8 +112,10 @@ public final class ExactArithmetic {
             value = exact.signum() < 0 ? -0.0f : 0.0f;
         }
         final int above = exact.compareTo(new BigDecimal(value));
-        final boolean up = above > 0 && (rounding == Rounding.UP || rounding == Rounding.TOWARD_ZERO && exact.signum() < 0);
-        final boolean down = above < 0 && (rounding == Rounding.DOWN || rounding == Rounding.TOWARD_ZERO && exact.signum() > 0);
+        final boolean up = above > 0 && (rounding == Rounding.UP || rounding == Rounding.TOWARD_ZERO
+            && exact.signum() < 0);
+        final boolean down = above < 0 && (rounding == Rounding.DOWN || rounding == Rounding.TOWARD_ZERO
+            && exact.signum() > 0);
         if (up) {
             value = Math.nextUp(value);
         } else if (down) {
@@ -126,8 +130,10 @@ public final class ExactArithmetic {
             value = exact.signum() < 0 ? -0.0 : 0.0;
         }
         final int above = exact.compareTo(new BigDecimal(value));
-        final boolean up = above > 0 && (rounding == Rounding.UP || rounding == Rounding.TOWARD_ZERO && exact.signum() < 0);
-        final boolean down = above < 0 && (rounding == Rounding.DOWN || rounding == Rounding.TOWARD_ZERO && exact.signum() > 0);
+        final boolean up = above > 0 && (rounding == Rounding.UP || rounding == Rounding.TOWARD_ZERO
+            && exact.signum() < 0);
+        final boolean down = above < 0 && (rounding == Rounding.DOWN || rounding == Rounding.TOWARD_ZERO
+            && exact.signum() > 0);
         if (up) {
             value = Math.nextUp(value);
         } else if (down) {

@@ -38,7 +38,9 @@ public enum FloatFormat {
         return infinite ? ((1 << exponentBits) - 1 << fractionBits) - 1 : nan - 1;
     }
 
-    /** Bits of the value nearest to the given one by the rounding; out of range is infinity, or NaN where there is none. */
+    /**
+     * Bits of the value nearest to the given one by the rounding; out of range is infinity, or NaN where there is none.
+     */
     public int encode(final double value, final Rounding rounding) {
         return encode(value, rounding, false);
     }

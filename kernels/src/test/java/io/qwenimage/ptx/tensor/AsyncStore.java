@@ -7,7 +7,9 @@ import io.qwenimage.ptx.execution.Warp;
 import io.qwenimage.ptx.inspection.FindingKind;
 import io.qwenimage.ptx.instruction.DecodedInstruction;
 
-/** A store of registers into the shared memory of a block of the cluster that an mbarrier is told of, or a reduction. */
+/**
+ * A store of registers into the shared memory of a block of the cluster that an mbarrier is told of, or a reduction.
+ */
 final class AsyncStore implements AsynchronousOperation {
     private final Warp issuer;
     private final int lane;

@@ -9,7 +9,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What threads start and an mbarrier is told of. Bytes 0 to 1023 of shared memory are data, the barrier lies behind. */
+/**
+ * What threads start and an mbarrier is told of. Bytes 0 to 1023 of shared memory are data, the barrier lies behind.
+ */
 class AsyncStoreTest {
     private static final String BEGIN = """
         mov.u32 %%r0, shared;

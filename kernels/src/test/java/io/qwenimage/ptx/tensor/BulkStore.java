@@ -116,7 +116,8 @@ final class BulkStore implements AsynchronousOperation {
             return;
         }
         final int index = (int) (address - region.base());
-        final byte[] result = Arrays.copyOfRange(content, segments.shared(i) - first, segments.shared(i) - first + length);
+        final byte[] result = Arrays.copyOfRange(content, segments.shared(i) - first,
+            segments.shared(i) - first + length);
         synchronized (region) {
             if (reduction != null) {
                 final byte[] sum = Arrays.copyOfRange(region.bytes(), index, index + length);

@@ -5,8 +5,9 @@ import java.util.Arrays;
 /**
  * The pieces of a bulk copy: runs of bytes that lie side by side both in global and in shared memory.
  *
- * <p>A tensor store clips the innermost axis only at the next multiple of 16 bytes (an H200 does; outer axes are clipped
- * exactly): the bytes from the tensor's edge to there, which are padding between its rows, are pieces that spill.
+ * <p>A tensor store clips the innermost axis only at the next multiple of 16 bytes (an H200 does; outer axes are
+ * clipped exactly): the bytes from the tensor's edge to there, which are padding between its rows, are pieces that
+ * spill.
  */
 final class Segments {
     /** The global address of a piece that lies outside of its tensor. */

@@ -27,7 +27,8 @@ class TensorStoreTest {
     private final DeviceMemory memory = new DeviceMemory();
 
     @ParameterizedTest
-    @ValueSource(strings = {"cp.async.bulk.tensor.2d.global.shared::cta", "cp.reduce.async.bulk.tensor.2d.global.shared::cta.add"})
+    @ValueSource(strings = {"cp.async.bulk.tensor.2d.global.shared::cta",
+        "cp.reduce.async.bulk.tensor.2d.global.shared::cta.add"})
     void columnsAreClippedAtTheNextMultipleOf16Bytes(final String instruction) {
         final int numbers = 4 * PITCH;
         final long out = run(instruction, numbers);
@@ -43,7 +44,8 @@ class TensorStoreTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"cp.async.bulk.tensor.2d.global.shared::cta", "cp.reduce.async.bulk.tensor.2d.global.shared::cta.add"})
+    @ValueSource(strings = {"cp.async.bulk.tensor.2d.global.shared::cta",
+        "cp.reduce.async.bulk.tensor.2d.global.shared::cta.add"})
     void anAllocationMayEndWithTheLastRow(final String instruction) {
         final int numbers = (ROWS - 1) * PITCH + COLUMNS;
         final long out = run(instruction, numbers);

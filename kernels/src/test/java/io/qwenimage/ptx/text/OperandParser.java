@@ -70,7 +70,8 @@ final class OperandParser {
 
     private PtxOperand.Address address() {
         tokens.expect("[");
-        final PtxOperand base = tokens.peek().kind() == Token.Kind.WORD ? new PtxOperand.Name(tokens.word()) : literal();
+        final PtxOperand base = tokens.peek().kind() == Token.Kind.WORD ? new PtxOperand.Name(tokens.word())
+            : literal();
         final long offset = offset();
         final List<PtxOperand> further = new ArrayList<>(1);
         while (tokens.accept(",")) {

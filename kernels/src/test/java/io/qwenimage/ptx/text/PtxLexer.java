@@ -32,7 +32,8 @@ final class PtxLexer {
         if (Character.isDigit(first)) {
             return number();
         }
-        if (isWordStart(first) || first == '.' && position + 1 < text.length() && isWordPart(text.charAt(position + 1))) {
+        if (isWordStart(first) || first == '.' && position + 1 < text.length()
+            && isWordPart(text.charAt(position + 1))) {
             return word();
         }
         position++;

@@ -15,6 +15,8 @@ import java.util.Map;
  */
 public record PtxModule(String version, String target, Map<String, PtxFunction> functions,
                         List<PtxVariable> variables, Scope scope, List<String> lines) {
+    private static final long FIRST_CODE_ADDRESS = 0x1000;
+    private static final int CODE_STEP = 16;
 
     /** Parses PTX text; throws {@link PtxSyntaxException} where it cannot be read. */
     public static PtxModule parse(final String text) {
@@ -24,5 +26,10 @@ public record PtxModule(String version, String target, Map<String, PtxFunction> 
     /** The text of a line, trimmed, for messages. */
     public String line(final int number) {
         return number >= 1 && number <= lines.size() ? lines.get(number - 1).strip() : "";
+    }
+
+    /** The number that stands for a function's address: code lies in no memory that can be read. */
+    public long codeAddress(final String function) {
+        return FIRST_CODE_ADDRESS + CODE_STEP * functions.keySet().stream().sorted().toList().indexOf(function);
     }
 }
