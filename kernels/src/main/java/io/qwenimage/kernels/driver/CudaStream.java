@@ -114,7 +114,8 @@ public final class CudaStream implements AutoCloseable {
         if (bytes == 0) {
             return;
         }
-        enter();
+        // The driver itself waits when memory is not page-locked; here the wait has its limit.
+        synchronize();
         final ByteBuffer landing = target.isDirect() ? target.slice() : ByteBuffer.allocateDirect(bytes);
         check(JCudaDriver.cuMemcpyDtoHAsync(Pointer.to(landing), new DeviceAddress(source.address()), bytes, handle),
                 () -> "downloading " + bytes + " bytes");
