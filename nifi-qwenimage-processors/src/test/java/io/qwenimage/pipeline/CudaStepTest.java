@@ -74,12 +74,12 @@ class CudaStepTest {
         final Request request = counted(TWO_BLOCKS);
         final long latents = 4L * 16 * 4 * 6;
         for (final Entry step : request.steps().subList(2, STEPS)) {
-            // The latents' download ends a step; it waits for its buffer and for the stream.
-            assertEquals(new Entry(1, step.copies(), 2, 0, 0, latents), step);
+            // The latents' download ends a step, and waits for it.
+            assertEquals(new Entry(1, step.copies(), 1, 0, 0, latents), step);
             assertTrue(step.copies() <= 4, step.toString());
         }
         // The first step waits once more: for the offsets of the sequences, which are kept from then on.
-        assertEquals(3, request.steps().getFirst().waits(), request.steps().getFirst().toString());
+        assertEquals(2, request.steps().getFirst().waits(), request.steps().getFirst().toString());
     }
 
     @Test

@@ -1,6 +1,7 @@
 package io.qwenimage.backend.cpu;
 
 import io.qwenimage.backend.Padding;
+import io.qwenimage.backend.Require;
 import io.qwenimage.backend.cpu.ConvolutionShape.Kernel;
 import io.qwenimage.tensor.DType;
 import io.qwenimage.tensor.HostTensor;

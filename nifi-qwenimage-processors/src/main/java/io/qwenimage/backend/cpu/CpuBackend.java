@@ -6,6 +6,7 @@ import io.qwenimage.backend.AttentionPattern;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.MemoryStatus;
 import io.qwenimage.backend.Padding;
+import io.qwenimage.backend.Require;
 import io.qwenimage.backend.RotaryTable;
 import io.qwenimage.backend.WeightRole;
 import io.qwenimage.tensor.DType;
@@ -128,7 +129,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public HostTensor download(final Tensor tensor) {
-        final CpuTensor source = Require.single(tensor, "tensor");
+        final CpuTensor source = Operands.single(tensor, "tensor");
         final long bytes = source.shape().elements() * Float.BYTES;
         Require.that(bytes <= Integer.MAX_VALUE, "a download of %s exceeds 2 GiB, take slices", tensor);
         final ByteBuffer copy = ByteBuffer.allocateDirect((int) bytes).order(ByteOrder.LITTLE_ENDIAN);
@@ -140,7 +141,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Tensor slice(final Tensor x, final long offset, final Shape shape) {
-        return Require.own(x, "x").view(offset, shape);
+        return Operands.own(x, "x").view(offset, shape);
     }
 
     @Override
@@ -149,8 +150,8 @@ public final class CpuBackend implements Backend {
         final CpuTensor[] sources = new CpuTensor[parts.length];
         long length = 0;
         for (int i = 0; i < parts.length; i++) {
-            sources[i] = Require.own(parts[i], "part");
-            Require.that(inner(sources[i]).equals(inner(sources[0])) && sources[i].dtype() == sources[0].dtype(),
+            sources[i] = Operands.own(parts[i], "part");
+            Require.that(Require.inner(sources[i]).equals(Require.inner(sources[0])) && sources[i].dtype() == sources[0].dtype(),
                     "parts %s do not fit together", Arrays.toString(parts));
             length += sources[i].shape().extent(0);
         }
@@ -168,19 +169,19 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void store(final Tensor target, final long row, final Tensor rows) {
-        final CpuTensor place = Require.own(target, "target");
-        final CpuTensor source = Require.own(rows, "rows");
-        Require.that(inner(place).equals(inner(source)) && place.dtype() == source.dtype(),
+        final CpuTensor place = Operands.own(target, "target");
+        final CpuTensor source = Operands.own(rows, "rows");
+        Require.that(Require.inner(place).equals(Require.inner(source)) && place.dtype() == source.dtype(),
                 "rows %s do not fit into %s", rows, target);
         Require.that(row >= 0 && row + source.shape().extent(0) <= place.shape().extent(0),
                 "%s rows at row %s lie outside %s", source.shape().extent(0), row, target);
-        NativeCopies.copy(workers, source.address(), place.address(row * inner(place).elements()),
+        NativeCopies.copy(workers, source.address(), place.address(row * Require.inner(place).elements()),
                 source.shape().elements() * source.dtype().bytes());
     }
 
     @Override
     public Tensor embedding(final Arena arena, final Tensor table, final int... ids) {
-        final CpuTensor source = Require.own(table, "table");
+        final CpuTensor source = Operands.own(table, "table");
         final long entries = source.shape().extent(0);
         final long width = source.shape().extent(1);
         for (final int id : ids) {
@@ -199,21 +200,21 @@ public final class CpuBackend implements Backend {
     @Override
     public Tensor linear(final Arena arena, final Tensor x, final Tensor weight, final Tensor bias,
             final Activation activation, final Tensor residual) {
-        final CpuTensor source = Require.rank(Require.single(x, "x"), 2, "x");
+        final CpuTensor source = Require.rank(Operands.single(x, "x"), 2, "x");
         Require.that(weight instanceof LinearWeight, "weight %s was not prepared for linear", weight);
         final LinearWeight matrix = (LinearWeight) weight;
         final long out = matrix.shape().extent(0);
         Require.that(source.shape().extent(1) == matrix.shape().extent(1), "x %s does not fit weight %s", x, weight);
         final Shape shape = Shape.of(source.shape().extent(0), out);
         final CpuTensor result = arena(arena).allocate(DType.F32, shape);
-        linear.run(arena(arena), source, matrix, Require.optional(bias, Shape.of(out), "bias"), activation,
-                Require.optional(residual, shape, "residual"), result);
+        linear.run(arena(arena), source, matrix, Operands.optional(bias, Shape.of(out), "bias"), activation,
+                Operands.optional(residual, shape, "residual"), result);
         return result;
     }
 
     @Override
     public Tensor activate(final Arena arena, final Tensor x, final Activation activation) {
-        final CpuTensor source = Require.single(x, "x");
+        final CpuTensor source = Operands.single(x, "x");
         final CpuTensor result = arena(arena).allocate(DType.F32, source.shape());
         rows.pointwise(activation, source, null, result);
         return result;
@@ -221,8 +222,8 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Tensor add(final Arena arena, final Tensor a, final Tensor b) {
-        final CpuTensor left = Require.single(a, "a");
-        final CpuTensor right = Require.shaped(b, left.shape(), "b");
+        final CpuTensor left = Operands.single(a, "a");
+        final CpuTensor right = Operands.shaped(b, left.shape(), "b");
         final CpuTensor result = arena(arena).allocate(DType.F32, left.shape());
         rows.add(left, right, result);
         return result;
@@ -231,7 +232,7 @@ public final class CpuBackend implements Backend {
     @Override
     public Tensor adaLayerNorm(final Arena arena, final Tensor x, final Tensor shift, final Tensor scale,
             final float eps) {
-        final CpuTensor source = Require.rank(Require.single(x, "x"), 2, "x");
+        final CpuTensor source = Require.rank(Operands.single(x, "x"), 2, "x");
         final CpuTensor result = arena(arena).allocate(DType.F32, source.shape());
         rows.adaLayerNorm(source, vector(shift, source, "shift"), vector(scale, source, "scale"), eps, result);
         return result;
@@ -240,7 +241,7 @@ public final class CpuBackend implements Backend {
     @Override
     public Tensor layerNorm(final Arena arena, final Tensor x, final Tensor weight, final Tensor bias,
             final float eps) {
-        final CpuTensor source = Require.rank(Require.single(x, "x"), 2, "x");
+        final CpuTensor source = Require.rank(Operands.single(x, "x"), 2, "x");
         final CpuTensor result = arena(arena).allocate(DType.F32, source.shape());
         rows.layerNorm(source, vector(weight, source, "weight"), vector(bias, source, "bias"), eps, result);
         return result;
@@ -248,8 +249,8 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Tensor gatedAdd(final Arena arena, final Tensor residual, final Tensor x, final Tensor gate) {
-        final CpuTensor source = Require.rank(Require.single(x, "x"), 2, "x");
-        final CpuTensor base = Require.shaped(residual, source.shape(), "residual");
+        final CpuTensor source = Require.rank(Operands.single(x, "x"), 2, "x");
+        final CpuTensor base = Operands.shaped(residual, source.shape(), "residual");
         final CpuTensor result = arena(arena).allocate(DType.F32, source.shape());
         rows.gatedAdd(base, source, vector(gate, source, "gate"), result);
         return result;
@@ -257,7 +258,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Tensor rmsNorm(final Arena arena, final Tensor x, final Tensor weight, final float eps) {
-        final CpuTensor source = Require.rank(Require.single(x, "x"), 2, "x");
+        final CpuTensor source = Require.rank(Operands.single(x, "x"), 2, "x");
         final CpuTensor result = arena(arena).allocate(DType.F32, source.shape());
         rows.rmsNorm(source, vector(weight, source, "weight"), eps, result);
         return result;
@@ -265,7 +266,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Tensor channelNorm(final Arena arena, final Tensor x, final Tensor gamma, final Activation activation) {
-        final CpuTensor source = Require.rank(Require.single(x, "x"), 3, "x");
+        final CpuTensor source = Require.rank(Operands.single(x, "x"), 3, "x");
         final CpuTensor result = arena(arena).allocate(DType.F32, source.shape());
         rows.channelNorm(source, vector(gamma, source, "gamma"), activation, result);
         return result;
@@ -274,17 +275,17 @@ public final class CpuBackend implements Backend {
     @Override
     public Tensor qkNormRope(final Arena arena, final Tensor x, final int heads, final Tensor weight, final float eps,
             final RotaryTable rotary) {
-        final CpuTensor source = Require.rank(Require.single(x, "x"), 2, "x");
+        final CpuTensor source = Require.rank(Operands.single(x, "x"), 2, "x");
         final long length = source.shape().extent(0);
         final long width = source.shape().extent(1);
         Require.that(heads > 0 && width % heads == 0, "x %s cannot be split into %s heads", x, heads);
         final long size = width / heads;
         if (rotary != null) {
             Require.that(size % 2 == 0, "heads of %s elements cannot be rotated in pairs", size);
-            Require.shaped(rotary.cosine(), Shape.of(length, size / 2), "cosine");
-            Require.shaped(rotary.sine(), Shape.of(length, size / 2), "sine");
+            Operands.shaped(rotary.cosine(), Shape.of(length, size / 2), "cosine");
+            Operands.shaped(rotary.sine(), Shape.of(length, size / 2), "sine");
         }
-        final CpuTensor norm = Require.optional(weight, Shape.of(size), "weight");
+        final CpuTensor norm = Operands.optional(weight, Shape.of(size), "weight");
         final CpuTensor result = arena(arena).allocate(DType.F32, Shape.of(length, heads, size));
         rows.normAndRotate(source, heads, norm == null ? null : floats(norm), eps, rotary, result);
         return result;
@@ -293,9 +294,9 @@ public final class CpuBackend implements Backend {
     @Override
     public Tensor attention(final Arena arena, final Tensor q, final Tensor k, final Tensor v,
             final AttentionPattern pattern, final float scale) {
-        final CpuTensor query = Require.rank(Require.single(q, "q"), 3, "q");
-        final CpuTensor key = Require.rank(Require.single(k, "k"), 3, "k");
-        final CpuTensor value = Require.shaped(v, key.shape(), "v");
+        final CpuTensor query = Require.rank(Operands.single(q, "q"), 3, "q");
+        final CpuTensor key = Require.rank(Operands.single(k, "k"), 3, "k");
+        final CpuTensor value = Operands.shaped(v, key.shape(), "v");
         Require.attention(query, key, pattern);
         final CpuTensor result = arena(arena).allocate(DType.F32,
                 Shape.of(query.shape().extent(0), query.shape().extent(1) * query.shape().extent(2)));
@@ -305,8 +306,8 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Tensor swiGlu(final Arena arena, final Tensor gate, final Tensor up) {
-        final CpuTensor source = Require.single(gate, "gate");
-        final CpuTensor factor = Require.shaped(up, source.shape(), "up");
+        final CpuTensor source = Operands.single(gate, "gate");
+        final CpuTensor factor = Operands.shaped(up, source.shape(), "up");
         final CpuTensor result = arena(arena).allocate(DType.F32, source.shape());
         rows.pointwise(Activation.SILU, source, factor, result);
         return result;
@@ -315,18 +316,18 @@ public final class CpuBackend implements Backend {
     @Override
     public Tensor convolution(final Arena arena, final Tensor x, final Tensor weight, final Tensor bias,
             final int stride, final Padding padding, final Tensor residual) {
-        final CpuTensor source = Require.rank(Require.single(x, "x"), 3, "x");
+        final CpuTensor source = Require.rank(Operands.single(x, "x"), 3, "x");
         Require.that(weight instanceof ConvolutionWeight, "weight %s was not prepared for convolution", weight);
         final ConvolutionWeight kernel = (ConvolutionWeight) weight;
         Require.convolution(source, kernel, stride, padding);
         return convolution.run(arena(arena), source, kernel,
-                Require.optional(bias, Shape.of(kernel.shape().extent(0)), "bias"), stride, padding,
-                residual == null ? null : Require.single(residual, "residual"));
+                Operands.optional(bias, Shape.of(kernel.shape().extent(0)), "bias"), stride, padding,
+                residual == null ? null : Operands.single(residual, "residual"));
     }
 
     @Override
     public Tensor upsampleNearest(final Arena arena, final Tensor x) {
-        final CpuTensor source = Require.rank(Require.single(x, "x"), 3, "x");
+        final CpuTensor source = Require.rank(Operands.single(x, "x"), 3, "x");
         final Shape shape = source.shape();
         final CpuTensor result = arena(arena).allocate(DType.F32,
                 Shape.of(2 * shape.extent(0), 2 * shape.extent(1), shape.extent(2)));
@@ -337,11 +338,11 @@ public final class CpuBackend implements Backend {
     @Override
     public Tensor guidanceStep(final Arena arena, final Tensor latents, final Tensor conditional,
             final Tensor unconditional, final float trueCfgScale, final Tensor dt) {
-        final CpuTensor source = Require.rank(Require.single(latents, "latents"), 2, "latents");
+        final CpuTensor source = Require.rank(Operands.single(latents, "latents"), 2, "latents");
         final CpuTensor result = arena(arena).allocate(DType.F32, source.shape());
-        rows.guidanceStep(source, Require.shaped(conditional, source.shape(), "conditional"),
-                Require.optional(unconditional, source.shape(), "unconditional"), trueCfgScale,
-                floats(Require.shaped(dt, Shape.of(1), "dt"))[0], result);
+        rows.guidanceStep(source, Operands.shaped(conditional, source.shape(), "conditional"),
+                Operands.optional(unconditional, source.shape(), "unconditional"), trueCfgScale,
+                floats(Operands.shaped(dt, Shape.of(1), "dt"))[0], result);
         return result;
     }
 
@@ -411,18 +412,13 @@ public final class CpuBackend implements Backend {
     }
 
     private static float[] vector(final Tensor tensor, final CpuTensor x, final String name) {
-        return floats(Require.shaped(tensor, Shape.of(x.shape().extent(-1)), name));
+        return floats(Operands.shaped(tensor, Shape.of(x.shape().extent(-1)), name));
     }
 
     private static float[] floats(final CpuTensor tensor) {
         final float[] values = new float[tensor.shape().intExtent(-1)];
         Address.floats(tensor.address(), values.length).get(values);
         return values;
-    }
-
-    private static Shape inner(final Tensor tensor) {
-        final long[] extents = tensor.shape().toArray();
-        return Shape.of(Arrays.copyOfRange(extents, 1, extents.length));
     }
 
     private static boolean hasMatrixTiles() {

@@ -1,6 +1,7 @@
 package io.qwenimage.backend.cpu;
 
 import io.qwenimage.backend.Activation;
+import io.qwenimage.backend.Require;
 import io.qwenimage.backend.cpu.MatrixProduct.Matrix;
 import io.qwenimage.tensor.DType;
 import io.qwenimage.tensor.HostTensor;

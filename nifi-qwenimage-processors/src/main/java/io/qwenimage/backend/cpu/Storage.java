@@ -1,29 +1,16 @@
 package io.qwenimage.backend.cpu;
 
-/** Native memory of one tensor and its views; belongs to one arena at a time. */
-final class Storage {
+import io.qwenimage.backend.OwnedMemory;
+
+/** A block of native memory. */
+final class Storage extends OwnedMemory {
+    private final BlockPool pool;
     private final BlockPool.Block block;
-    private CpuArena owner;
 
-    /** A block owned by an arena. */
-    Storage(final BlockPool.Block block, final CpuArena owner) {
+    /** A block that goes back to its pool. */
+    Storage(final BlockPool pool, final BlockPool.Block block) {
+        this.pool = pool;
         this.block = block;
-        this.owner = owner;
-    }
-
-    /** The memory. */
-    BlockPool.Block block() {
-        return block;
-    }
-
-    /** The arena that will give the memory back, or null if it has done so. */
-    CpuArena owner() {
-        return owner;
-    }
-
-    /** Hands the memory over, or ends its use with null. */
-    void owner(final CpuArena arena) {
-        owner = arena;
     }
 
     /**
@@ -32,10 +19,12 @@ final class Storage {
      * @throws IllegalStateException if the arena is closed
      */
     long address() {
-        if (owner == null) {
-            throw new IllegalStateException("a tensor was used after its arena had been closed; keep it in an arena "
-                    + "that lives longer");
-        }
+        requireOpen();
         return block.address();
+    }
+
+    @Override
+    protected void release() {
+        pool.release(block);
     }
 }

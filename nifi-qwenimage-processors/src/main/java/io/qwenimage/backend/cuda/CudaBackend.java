@@ -9,6 +9,7 @@ import io.qwenimage.backend.JointSequences;
 import io.qwenimage.backend.MemoryStatus;
 import io.qwenimage.backend.Padding;
 import io.qwenimage.backend.Repetition;
+import io.qwenimage.backend.Require;
 import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.backend.RotaryTable;
 import io.qwenimage.backend.WeightRole;
@@ -166,7 +167,7 @@ public final class CudaBackend implements Backend {
     @Override
     public synchronized HostTensor download(final Tensor tensor) {
         final CudaTensor source = Operands.own(tensor, "tensor");
-        Operands.require(source.shape().elements() * Float.BYTES <= Integer.MAX_VALUE,
+        Require.that(source.shape().elements() * Float.BYTES <= Integer.MAX_VALUE,
                 "a download of %s exceeds 2 GiB, take slices", tensor);
         final ByteBuffer copy = ByteBuffer.allocateDirect((int) source.bytes()).order(ByteOrder.LITTLE_ENDIAN);
         weights.download(source, copy);
@@ -181,12 +182,12 @@ public final class CudaBackend implements Backend {
 
     @Override
     public synchronized Tensor concat(final Arena arena, final Tensor... parts) {
-        Operands.require(parts.length > 0, "nothing to concatenate");
+        Require.that(parts.length > 0, "nothing to concatenate");
         final CudaTensor first = Operands.own(parts[0], "part");
         long length = 0;
         for (final Tensor part : parts) {
             final CudaTensor own = Operands.own(part, "part");
-            Operands.require(Operands.inner(own).equals(Operands.inner(first)) && own.dtype() == first.dtype(),
+            Require.that(Require.inner(own).equals(Require.inner(first)) && own.dtype() == first.dtype(),
                     "parts %s do not fit together", Arrays.toString(parts));
             length += own.shape().extent(0);
         }
@@ -205,16 +206,16 @@ public final class CudaBackend implements Backend {
     public synchronized void store(final Tensor target, final long row, final Tensor rows) {
         final CudaTensor place = Operands.own(target, "target");
         final CudaTensor source = Operands.own(rows, "rows");
-        Operands.require(Operands.inner(place).equals(Operands.inner(source)) && place.dtype() == source.dtype(),
+        Require.that(Require.inner(place).equals(Require.inner(source)) && place.dtype() == source.dtype(),
                 "rows %s do not fit into %s", rows, target);
-        Operands.require(row >= 0 && row + source.shape().extent(0) <= place.shape().extent(0),
+        Require.that(row >= 0 && row + source.shape().extent(0) <= place.shape().extent(0),
                 "%s rows at row %s lie outside %s", source.shape().extent(0), row, target);
-        copy(source, place, row * Operands.inner(place).elements() * place.dtype().bytes());
+        copy(source, place, row * Require.inner(place).elements() * place.dtype().bytes());
     }
 
     /** Copies all elements into a tensor of the same shape and type. */
     synchronized void copy(final CudaTensor source, final CudaTensor target) {
-        Operands.require(source.shape().equals(target.shape()) && source.dtype() == target.dtype(),
+        Require.that(source.shape().equals(target.shape()) && source.dtype() == target.dtype(),
                 "%s cannot be copied to %s", source, target);
         copy(source, target, 0);
     }
@@ -233,7 +234,7 @@ public final class CudaBackend implements Backend {
                 : active(arena, Operands.ranked(table, 2, "table"));
         final long entries = source.shape().extent(0);
         for (final int id : ids) {
-            Operands.require(id >= 0 && id < entries, "token id %s is outside the table of %s entries", id, entries);
+            Require.that(id >= 0 && id < entries, "token id %s is outside the table of %s entries", id, entries);
         }
         final CudaTensor result = allocate(arena, Shape.of(ids.length, source.shape().extent(1)));
         try (CudaArena scratch = arena(arena).open("token ids")) {
@@ -248,7 +249,7 @@ public final class CudaBackend implements Backend {
         final CudaTensor source = active(arena, Operands.ranked(x, 2, "x"));
         final PreparedWeight matrix = Operands.prepared(weight, WeightRole.LINEAR);
         final long out = matrix.shape().extent(0);
-        Operands.require(source.shape().extent(1) == matrix.shape().extent(1), "x %s does not fit weight %s", x, weight);
+        Require.that(source.shape().extent(1) == matrix.shape().extent(1), "x %s does not fit weight %s", x, weight);
         final Shape shape = Shape.of(source.shape().extent(0), out);
         final CudaTensor result = allocate(arena, shape);
         projections.linear(source, matrix.rows(), Operands.optional(bias, Shape.of(out), "bias"), activation,
@@ -325,10 +326,10 @@ public final class CudaBackend implements Backend {
         final CudaTensor source = active(arena, Operands.ranked(x, 2, "x"));
         final long length = source.shape().extent(0);
         final long width = source.shape().extent(1);
-        Operands.require(headCount > 0 && width % headCount == 0, "x %s cannot be split into %s heads", x, headCount);
+        Require.that(headCount > 0 && width % headCount == 0, "x %s cannot be split into %s heads", x, headCount);
         final long size = width / headCount;
         if (rotary != null) {
-            Operands.require(size % 2 == 0, "heads of %s elements cannot be rotated in pairs", size);
+            Require.that(size % 2 == 0, "heads of %s elements cannot be rotated in pairs", size);
             Operands.shaped(rotary.cosine(), Shape.of(length, size / 2), "cosine");
             Operands.shaped(rotary.sine(), Shape.of(length, size / 2), "sine");
         }
@@ -362,7 +363,7 @@ public final class CudaBackend implements Backend {
         final CudaTensor query = active(arena, Operands.ranked(q, 3, "q"));
         final CudaTensor key = active(arena, Operands.ranked(k, 3, "k"));
         final CudaTensor value = active(arena, Operands.shaped(v, key.shape(), "v"));
-        Operands.requireAttention(query, key, pattern);
+        Require.attention(query, key, pattern);
         final CudaTensor result = allocate(arena,
                 Shape.of(query.shape().extent(0), query.shape().extent(1) * query.shape().extent(2)));
         heads.attention(query, key, value, pattern, scale, result);
@@ -383,7 +384,7 @@ public final class CudaBackend implements Backend {
             final int stride, final Padding padding, final Tensor residual) {
         final CudaTensor source = active(arena, Operands.ranked(x, 3, "x"));
         final PreparedWeight kernel = Operands.prepared(weight, WeightRole.CONVOLUTION);
-        Operands.requireConvolution(source, kernel, stride, padding);
+        Require.convolution(source, kernel, stride, padding);
         final long out = kernel.shape().extent(0);
         final Shape shape = Shape.of(
                 (source.shape().extent(0) + padding.top() + padding.bottom() - kernel.shape().extent(2)) / stride + 1,
@@ -410,7 +411,7 @@ public final class CudaBackend implements Backend {
             final Tensor unconditional, final float trueCfgScale, final Tensor dt) {
         final CudaTensor source = Operands.ranked(latents, 2, "latents");
         final CudaTensor difference = Operands.shaped(dt, Shape.of(1), "dt");
-        Operands.require(source.dtype() == DType.F32 && difference.dtype() == DType.F32,
+        Require.that(source.dtype() == DType.F32 && difference.dtype() == DType.F32,
                 "latents %s and dt %s must be F32", latents, dt);
         final CudaTensor result = arena(arena).allocate(DType.F32, source.shape());
         rows.guidanceStep(source, active(arena, Operands.shaped(conditional, source.shape(), "conditional")),

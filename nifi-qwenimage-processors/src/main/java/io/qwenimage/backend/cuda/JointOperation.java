@@ -2,6 +2,7 @@ package io.qwenimage.backend.cuda;
 
 import io.qwenimage.backend.JointHeads;
 import io.qwenimage.backend.JointSequences;
+import io.qwenimage.backend.Require;
 import io.qwenimage.kernels.JointHeadKernels;
 import io.qwenimage.kernels.driver.CudaStream;
 import io.qwenimage.tensor.DType;
@@ -31,9 +32,9 @@ final class JointOperation {
     JointHeads joint(final CudaArena arena, final JointHeads.Stream first, final JointHeads.Stream second,
             final int heads, final float eps, final JointSequences sequences) {
         final long width = first.query().shape().extent(-1);
-        Operands.require(heads > 0 && width % heads == 0, "query %s cannot be split into %s heads", first.query(),
+        Require.that(heads > 0 && width % heads == 0, "query %s cannot be split into %s heads", first.query(),
                 heads);
-        Operands.require(first.rotary().pairs() == second.rotary().pairs(),
+        Require.that(first.rotary().pairs() == second.rotary().pairs(),
                 "one stream is rotated by %s, the other by %s", first.rotary().pairs(), second.rotary().pairs());
         final long size = width / heads;
         final JointHeadKernels.Stream one = stream(first, heads, size, sequences.first());
@@ -62,7 +63,7 @@ final class JointOperation {
 
     private CudaTensor projection(final Tensor tensor, final Shape shape, final String name) {
         final CudaTensor own = Operands.shaped(tensor, shape, name);
-        Operands.require(own.dtype() == type, "%s %s must be %s", name, tensor, type);
+        Require.that(own.dtype() == type, "%s %s must be %s", name, tensor, type);
         return own;
     }
 }

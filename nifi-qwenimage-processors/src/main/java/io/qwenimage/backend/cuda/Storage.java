@@ -1,22 +1,23 @@
 package io.qwenimage.backend.cuda;
 
+import io.qwenimage.backend.OwnedMemory;
 import io.qwenimage.kernels.driver.DeviceBuffer;
 
-/** Device memory that an arena owns and tensors view. */
-final class Storage {
+/** A piece of device memory. */
+final class Storage extends OwnedMemory {
+    private final CudaBackend backend;
     private final DeviceBuffer buffer;
     private final boolean weights;
-    private CudaArena owner;
 
     /**
-     * Memory in an arena.
+     * Memory that goes back to the backend's pool.
      *
      * @param weights whether the books count it as weights
      */
-    Storage(final DeviceBuffer buffer, final boolean weights, final CudaArena owner) {
+    Storage(final CudaBackend backend, final DeviceBuffer buffer, final boolean weights) {
+        this.backend = backend;
         this.buffer = buffer;
         this.weights = weights;
-        this.owner = owner;
     }
 
     /**
@@ -25,9 +26,7 @@ final class Storage {
      * @throws IllegalStateException if its arena is closed
      */
     long address() {
-        if (owner == null) {
-            throw new IllegalStateException("the arena of a tensor that is used is closed");
-        }
+        requireOpen();
         return buffer.address();
     }
 
@@ -39,11 +38,8 @@ final class Storage {
         return weights;
     }
 
-    CudaArena owner() {
-        return owner;
-    }
-
-    void owner(final CudaArena arena) {
-        owner = arena;
+    @Override
+    protected void release() {
+        backend.giveBack(this);
     }
 }

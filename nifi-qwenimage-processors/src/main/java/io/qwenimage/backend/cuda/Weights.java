@@ -1,8 +1,11 @@
 package io.qwenimage.backend.cuda;
 
+import io.qwenimage.backend.Require;
 import io.qwenimage.backend.WeightRole;
 import io.qwenimage.kernels.PointwiseKernels;
 import io.qwenimage.kernels.driver.CudaStream;
+import io.qwenimage.kernels.driver.DeviceBuffer;
+import io.qwenimage.kernels.driver.StagedUpload;
 import io.qwenimage.tensor.DType;
 import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
@@ -13,28 +16,33 @@ import java.nio.ByteOrder;
 /** What crosses the bus: weights once, activations of a request, and results back. */
 final class Weights implements AutoCloseable {
     private static final int CONVOLUTION_RANK = 4;
+    private static final int PIECES = 2;
+    private static final int PIECE_BYTES = 16 << 20;
+    /** What the driver copies through buffers of its own without waiting for the device. */
+    private static final int DIRECT_BYTES = 64 << 10;
 
     private final CudaStream stream;
     private final DType activationType;
-    private final Uploads uploads;
+    private final Downloads downloads;
     private final PointwiseKernels casts;
+    private StagedUpload staged;
 
     /** Copies on a stream; prepared weights have the activation type. */
     Weights(final CudaStream stream, final DType activationType) {
         this.stream = stream;
         this.activationType = activationType;
-        uploads = new Uploads(stream.device(), stream);
+        downloads = new Downloads(stream);
         casts = new PointwiseKernels(stream.device());
     }
 
     /** Prepares a weight for its role. */
     Tensor prepare(final CudaArena arena, final HostTensor weight, final WeightRole role) {
-        Operands.require(weight.dtype().isFloating(), "a weight must hold real numbers, got %s", weight);
+        Require.that(weight.dtype().isFloating(), "a weight must hold real numbers, got %s", weight);
         if (role == WeightRole.VECTOR) {
             return upload(arena, weight, activationType, true);
         }
         final int rank = role == WeightRole.CONVOLUTION ? CONVOLUTION_RANK : 2;
-        Operands.require(weight.shape().rank() == rank && weight.shape().elements() > 0,
+        Require.that(weight.shape().rank() == rank && weight.shape().elements() > 0,
                 "weight %s must have %s axes and elements", weight, rank);
         final HostTensor rows = role == WeightRole.CONVOLUTION ? channelsLast(weight) : weight;
         return new PreparedWeight(weight.shape(), role, upload(arena, rows, activationType, true));
@@ -42,7 +50,7 @@ final class Weights implements AutoCloseable {
 
     /** Copies real numbers to the device as the wanted type. */
     CudaTensor upload(final CudaArena arena, final HostTensor values, final DType type, final boolean isWeight) {
-        Operands.require(values.dtype().isFloating(), "real numbers are wanted, got %s", values);
+        Require.that(values.dtype().isFloating(), "real numbers are wanted, got %s", values);
         final CudaTensor result = arena.allocate(type, values.shape(), isWeight);
         if (values.shape().elements() == 0) {
             return result;
@@ -62,9 +70,21 @@ final class Weights implements AutoCloseable {
     private void copy(final HostTensor values, final CudaTensor target) {
         long place = 0;
         for (final HostTensor part : values.parts()) {
-            uploads.copy(part.bytes(), target.storage().buffer(), place);
+            upload(part.bytes(), target.storage().buffer(), place);
             place += part.shape().elements() * part.dtype().bytes();
         }
+    }
+
+    /** Copies bytes, which may change as soon as this returns; a mapped file is read only as fast as the bus takes it. */
+    private void upload(final ByteBuffer bytes, final DeviceBuffer target, final long offset) {
+        if (offset == 0 && bytes.remaining() <= DIRECT_BYTES) {
+            stream.upload(bytes, target);
+            return;
+        }
+        if (staged == null) {
+            staged = new StagedUpload(stream, PIECE_BYTES, PIECES);
+        }
+        staged.upload(bytes, target, offset);
     }
 
     /** Copies integers to the device. */
@@ -73,7 +93,7 @@ final class Weights implements AutoCloseable {
                 .order(ByteOrder.nativeOrder());
         bytes.asIntBuffer().put(values);
         final CudaTensor result = arena.allocate(DType.I32, Shape.of(values.length));
-        uploads.copy(bytes, result.storage().buffer(), 0);
+        upload(bytes, result.storage().buffer(), 0);
         return result;
     }
 
@@ -83,7 +103,7 @@ final class Weights implements AutoCloseable {
             return;
         }
         source.address();
-        uploads.fetch(source.storage().buffer(), source.offset(), target);
+        downloads.fetch(source.storage().buffer(), source.offset(), target);
     }
 
     /** [out, in, height, width] to [out, height width in]. */
@@ -116,6 +136,9 @@ final class Weights implements AutoCloseable {
 
     @Override
     public void close() {
-        uploads.close();
+        if (staged != null) {
+            staged.close();
+        }
+        downloads.close();
     }
 }

@@ -1,57 +1,31 @@
-package io.qwenimage.backend.cpu;
+package io.qwenimage.backend;
 
-import io.qwenimage.backend.AttentionPattern;
-import io.qwenimage.backend.Padding;
-import io.qwenimage.tensor.DType;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
+import java.util.Arrays;
 import java.util.Locale;
 
-/** Checks of arguments; each failure states the actual values. */
-final class Require {
+/** Checks of arguments that every backend makes; each failure states the actual values. */
+public final class Require {
     private Require() {
     }
 
     /** Refuses with a formatted message unless the condition holds. */
-    static void that(final boolean condition, final String message, final Object... values) {
+    public static void that(final boolean condition, final String message, final Object... values) {
         if (!condition) {
             throw new IllegalArgumentException(String.format(Locale.ROOT, message, values));
         }
     }
 
-    /** A tensor of this kind of backend with plain rows, whatever its type. */
-    static CpuTensor own(final Tensor tensor, final String name) {
-        that(tensor instanceof CpuTensor, "%s %s is not a plain tensor of a CPU backend", name, tensor);
-        return (CpuTensor) tensor;
-    }
-
-    /** A tensor of this kind of backend that holds F32. */
-    static CpuTensor single(final Tensor tensor, final String name) {
-        that(own(tensor, name).dtype() == DType.F32, "%s %s must be F32", name, tensor);
-        return (CpuTensor) tensor;
-    }
-
-    /** An F32 tensor of the given shape. */
-    static CpuTensor shaped(final Tensor tensor, final Shape shape, final String name) {
-        final CpuTensor own = single(tensor, name);
-        that(own.shape().equals(shape), "%s %s must have shape %s", name, tensor, shape);
-        return own;
-    }
-
-    /** The same, or null for null. */
-    static CpuTensor optional(final Tensor tensor, final Shape shape, final String name) {
-        return tensor == null ? null : shaped(tensor, shape, name);
-    }
-
     /** A tensor with the given number of axes, none of them empty. */
-    static <T extends Tensor> T rank(final T tensor, final int rank, final String name) {
+    public static <T extends Tensor> T rank(final T tensor, final int rank, final String name) {
         that(tensor.shape().rank() == rank && tensor.shape().elements() > 0, "%s %s must have %s axes and elements",
                 name, tensor, rank);
         return tensor;
     }
 
     /** Heads that fit together and offsets that cover queries and keys. */
-    static void attention(final CpuTensor q, final CpuTensor k, final AttentionPattern pattern) {
+    public static void attention(final Tensor q, final Tensor k, final AttentionPattern pattern) {
         that(q.shape().extent(2) == k.shape().extent(2) && q.shape().extent(1) % k.shape().extent(1) == 0,
                 "heads of q %s and k %s do not fit together", q, k);
         final int[] queries = offsets(pattern.queryOffsets(), q.shape().intExtent(0), "query");
@@ -59,22 +33,27 @@ final class Require {
         that(queries.length == keys.length, "there are %s sequences of queries, but %s of keys", queries.length - 1,
                 keys.length - 1);
         for (int i = 0; i + 1 < queries.length; i++) {
-            final int fewer = keys[i + 1] - keys[i];
+            final int available = keys[i + 1] - keys[i];
             final int count = queries[i + 1] - queries[i];
-            that(count == 0 || fewer >= (pattern.causal() ? count : 1),
-                    "sequence %s has %s queries, but only %s keys (pattern %s)", i, count, fewer, pattern);
+            that(count == 0 || available >= (pattern.causal() ? count : 1),
+                    "sequence %s has %s queries, but only %s keys (pattern %s)", i, count, available, pattern);
         }
     }
 
     /** A kernel that fits the picture and leaves at least one pixel. */
-    static void convolution(final CpuTensor x, final ConvolutionWeight weight, final int stride,
-            final Padding padding) {
+    public static void convolution(final Tensor x, final Tensor weight, final int stride, final Padding padding) {
         that(weight.shape().extent(1) == x.shape().extent(2), "x %s does not fit weight %s", x, weight);
         that(stride == 1 || stride == 2, "stride must be 1 or 2, got %s", stride);
         that(padding.top() >= 0 && padding.bottom() >= 0 && padding.left() >= 0 && padding.right() >= 0
                 && x.shape().extent(0) + padding.top() + padding.bottom() >= weight.shape().extent(2)
                 && x.shape().extent(1) + padding.left() + padding.right() >= weight.shape().extent(3),
                 "x %s with %s is smaller than weight %s", x, padding, weight);
+    }
+
+    /** All axes but the outermost. */
+    public static Shape inner(final Tensor tensor) {
+        final long[] extents = tensor.shape().toArray();
+        return Shape.of(Arrays.copyOfRange(extents, 1, extents.length));
     }
 
     private static int[] offsets(final int[] given, final int length, final String name) {
