@@ -108,8 +108,8 @@ final class CudaLibraries {
                 try {
                     final NativeLibrary handle = NativeLibrary.getInstance(
                             file == null ? wanted.name() : file.toAbsolutePath().toString());
-                    return new Opened(new CudaLibrary(wanted.name(), file == null ? "the system" : place.toString(), null),
-                            handle);
+                    final String found = file == null ? "the system" : place.toString();
+                    return new Opened(new CudaLibrary(wanted.name(), found, null), handle);
                 } catch (final UnsatisfiedLinkError e) {
                     fault = file == null ? fault : file + " cannot be loaded (" + e.getMessage() + ")";
                 }
@@ -123,22 +123,27 @@ final class CudaLibraries {
     /** The folder of libraries in the optional NAR, if it is deployed beside the one that this class lies in. */
     private static List<Path> folderOfNar() {
         try {
-            Path own = Path.of(CudaLibraries.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-            while (own != null && !String.valueOf(own.getFileName()).endsWith(UNPACKED)) {
-                own = own.getParent();
-            }
-            return own == null ? List.of() : folderOfNar(own.getParent());
+            return folderOfNar(
+                    Path.of(CudaLibraries.class.getProtectionDomain().getCodeSource().getLocation().toURI()));
         } catch (final IOException | URISyntaxException | IllegalArgumentException e) {
             // Where NARs cannot be listed there is none to be found.
             return List.of();
         }
     }
 
-    private static List<Path> folderOfNar(final Path unpacked) throws IOException {
+    /** The same for a class that lies in a place. */
+    static List<Path> folderOfNar(final Path own) throws IOException {
+        Path nar = own;
+        while (nar != null && !String.valueOf(nar.getFileName()).endsWith(UNPACKED)) {
+            nar = nar.getParent();
+        }
         final List<Path> found = new ArrayList<>();
-        try (DirectoryStream<Path> nars = Files.newDirectoryStream(unpacked, LIBRARIES_NAR)) {
-            for (final Path nar : nars) {
-                BUNDLED.stream().map(nar::resolve).filter(Files::isDirectory).forEach(found::add);
+        if (nar == null) {
+            return found;
+        }
+        try (DirectoryStream<Path> nars = Files.newDirectoryStream(nar.toAbsolutePath().getParent(), LIBRARIES_NAR)) {
+            for (final Path libraries : nars) {
+                BUNDLED.stream().map(libraries::resolve).filter(Files::isDirectory).forEach(found::add);
             }
         }
         return found;

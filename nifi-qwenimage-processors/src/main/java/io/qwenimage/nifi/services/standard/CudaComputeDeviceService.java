@@ -72,8 +72,8 @@ public class CudaComputeDeviceService extends AbstractControllerService
     static final PropertyDescriptor MEMORY_BUDGET = new PropertyDescriptor.Builder()
             .name("Memory Budget")
             .description("How much of the device's memory weights and computations may take together: a size, or a "
-                    + "percentage of all of it. Not set: 92 % of what is free when the service is enabled; the rest is left "
-                    + "to the driver and its libraries.")
+                    + "percentage of all of it. Not set: 92 % of what is free when the service is enabled; the rest is "
+                    + "left to the driver and its libraries.")
             .expressionLanguageSupported(ExpressionLanguageScope.ENVIRONMENT)
             .addValidator(MemoryShare.VALIDATOR)
             .build();
@@ -99,8 +99,8 @@ public class CudaComputeDeviceService extends AbstractControllerService
     static final PropertyDescriptor STEP_TIMEOUT = new PropertyDescriptor.Builder()
             .name("Step Timeout")
             .description("How long the device may take between two results that it is waited for, such as the end of a "
-                    + "denoising step. A kernel that takes longer cannot be stopped: the device is taken out and opened "
-                    + "anew.")
+                    + "denoising step. A kernel that takes longer cannot be stopped: the device is taken out and "
+                    + "opened anew.")
             .required(true)
             .defaultValue("5 mins")
             .expressionLanguageSupported(ExpressionLanguageScope.ENVIRONMENT)
@@ -110,8 +110,8 @@ public class CudaComputeDeviceService extends AbstractControllerService
     static final PropertyDescriptor CUDA_LIBRARIES_FOLDER = new PropertyDescriptor.Builder()
             .name("CUDA Libraries Folder")
             .description("Folder that holds libcublasLt.so.13, libcublas.so.13 and libcudart.so.13. Not set: the NAR "
-                    + "nifi-qwenimage-cuda-libraries if it is deployed, the system, or a toolkit in its usual place. What "
-                    + "was loaded first stays in use until NiFi restarts.")
+                    + "nifi-qwenimage-cuda-libraries if it is deployed, the system, or a toolkit in its usual place. "
+                    + "What was loaded first stays in use until NiFi restarts.")
             .identifiesExternalResource(ResourceCardinality.SINGLE, ResourceType.DIRECTORY)
             .expressionLanguageSupported(ExpressionLanguageScope.ENVIRONMENT)
             .addValidator(StandardValidators.createDirectoryExistsValidator(true, false))

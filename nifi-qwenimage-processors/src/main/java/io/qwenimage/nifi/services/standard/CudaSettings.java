@@ -64,7 +64,8 @@ record CudaSettings(DeviceSelection selection, int index, String uuid, String bu
             }
         }
         if (best == null) {
-            throw new IllegalStateException("none of the devices can be opened; of the last: " + fault.getMessage(), fault);
+            throw new IllegalStateException("none of the devices can be opened; of the last: " + fault.getMessage(),
+                    fault);
         }
         return best;
     }

@@ -44,14 +44,15 @@ final class DeviceTrial {
             throw new IllegalStateException(backend.describe() + " computed a small layer wrongly: it is off by "
                     + error + " of its largest number; the device or its driver is at fault");
         }
-        return backend.describe() + "; it normalised " + ROWS + " rows of " + IN + " and multiplied them with a matrix, off "
-                + "by at most " + String.format(Locale.ROOT, "%.1e", error) + " of the largest number";
+        return backend.describe() + "; it normalised " + ROWS + " rows of " + IN + " and multiplied them with a "
+                + "matrix, off by at most " + String.format(Locale.ROOT, "%.1e", error) + " of the largest number";
     }
 
     private static float[] actual(final Backend backend, final float[] x, final float[] weight) {
         try (Arena arena = backend.openArena("trial")) {
             final Tensor ones = backend.weight(arena, HostTensor.ofFloats(Shape.of(IN), filled(IN)), WeightRole.VECTOR);
-            final Tensor matrix = backend.weight(arena, HostTensor.ofFloats(Shape.of(OUT, IN), weight), WeightRole.LINEAR);
+            final Tensor matrix = backend.weight(arena, HostTensor.ofFloats(Shape.of(OUT, IN), weight),
+                    WeightRole.LINEAR);
             final Tensor rows = backend.rmsNorm(arena,
                     backend.upload(arena, HostTensor.ofFloats(Shape.of(ROWS, IN), x)), ones, EPSILON);
             return backend.download(backend.linear(arena, rows, matrix, null, Activation.NONE, null)).toFloats();

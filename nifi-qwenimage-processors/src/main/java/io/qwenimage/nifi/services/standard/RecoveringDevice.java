@@ -11,10 +11,10 @@ import java.util.function.Supplier;
 import org.apache.nifi.logging.ComponentLog;
 
 /**
- * A device, from one enabling of its service to the next disabling, that is taken out when it fails: nobody new computes on
- * it, those who do are failed by it, and when the last of them has let go it is closed and opened anew. As long as it
- * cannot be opened it is tried again whenever somebody asks for it, but not too often. All that may hang in a driver is
- * done by threads of the executor. Safe for use by several threads.
+ * A device, from one enabling of its service to the next disabling, that is taken out when it fails: nobody new
+ * computes on it, those who do are failed by it, and when the last of them has let go it is closed and opened anew. As
+ * long as it cannot be opened it is tried again whenever somebody asks for it, but not too often. All that may hang in
+ * a driver is done by threads of the executor. Safe for use by several threads.
  */
 final class RecoveringDevice {
     static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(30);
@@ -100,7 +100,7 @@ final class RecoveringDevice {
         recovering = true;
         final String reason = lost.loss().orElse("for an unknown reason");
         fault = "the device failed and is being opened anew: " + reason;
-        logger.error("The device failed and is taken out; what was running on it returns to its queue, and the device is "
+        logger.error("The device failed and is taken out; what was running on it returns to its queue, and it is "
                 + "opened anew when nobody computes on it any more. {}", reason);
         lost.abandon("the device failed: " + reason, () -> executor.execute(() -> {
             closeQuietly(lost);
@@ -144,9 +144,9 @@ final class RecoveringDevice {
     private synchronized void giveUp(final Throwable reason) {
         recovering = false;
         lastAttempt = nanoTime.getAsLong();
-        fault = "the device was lost and cannot be opened anew: " + reason.getMessage() + "; FlowFiles wait until it can; "
-                + "look at nvidia-smi, and restart NiFi if the device is well there";
-        logger.error("The device was lost and cannot be opened anew; FlowFiles wait in their queues, and it is tried again "
-                + "when they are. {}", reason.getMessage(), reason);
+        fault = "the device was lost and cannot be opened anew: " + reason.getMessage() + "; FlowFiles wait until it "
+                + "can; look at nvidia-smi, and restart NiFi if the device is well there";
+        logger.error("The device was lost and cannot be opened anew; FlowFiles wait in their queues, and it is tried "
+                + "again when they are. {}", reason.getMessage(), reason);
     }
 }

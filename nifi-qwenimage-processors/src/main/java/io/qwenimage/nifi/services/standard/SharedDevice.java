@@ -88,8 +88,8 @@ final class SharedDevice {
     }
 
     /**
-     * Frees a lost backend that nobody computes on, whoever still holds it: what they hold is lost already, and letting go
-     * of it needs no device.
+     * Frees a lost backend that nobody computes on, whoever still holds it: what they hold is lost already, and letting
+     * go of it needs no device.
      */
     void closeBackend() {
         close();

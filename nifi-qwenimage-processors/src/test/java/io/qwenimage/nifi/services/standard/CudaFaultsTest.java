@@ -33,8 +33,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Faults of a GPU, provoked in the stand-in for its driver, and what becomes of a FlowFile, of the service and of the device
- * then. The processor, the services and the backend are those that are shipped; only the model is a small layer.
+ * Faults of a GPU, provoked in the stand-in for its driver, and what becomes of a FlowFile, of the service and of the
+ * device then. The processor, the services and the backend are those that are shipped; only the model is a small layer.
  */
 @Timeout(120)
 class CudaFaultsTest {
