@@ -80,6 +80,18 @@ public final class ImportedFlow {
         switchServices("DISABLED");
     }
 
+    /** What keeps the group's controller services from being enabled: name and reasons, of those that are not valid. */
+    public List<String> invalidServices() throws IOException, InterruptedException {
+        final List<String> invalid = new ArrayList<>();
+        services().forEach(service -> {
+            final JsonNode component = service.path("component");
+            if ("INVALID".equals(component.path("validationStatus").asText())) {
+                invalid.add(component.path("name").asText() + ": " + component.path("validationErrors"));
+            }
+        });
+        return invalid;
+    }
+
     /** Starts all processors; fails with their own words when one of them is not valid. */
     public void start() throws IOException, InterruptedException {
         final List<String> problems = awaitValidation();

@@ -42,6 +42,26 @@ final class RealNiFi implements ParameterResolver {
         return Path.of(property("qwenimage.build"));
     }
 
+    /** What a server is made of. */
+    static ServerParts serverParts() throws IOException {
+        return ServerParts.of(Path.of(property("qwenimage.nifi.parts")));
+    }
+
+    /** The NAR under test. */
+    static Path nar() {
+        return Path.of(property("qwenimage.nar"));
+    }
+
+    /** The build folder of the kernels, with the stand-ins for NVIDIA's libraries. */
+    static Path kernels() {
+        return Path.of(property("qwenimage.kernels"));
+    }
+
+    /** The libraries that the processors were built with. */
+    static Path libraries() {
+        return Path.of(property("qwenimage.libraries"));
+    }
+
     /** The folder with the flow definitions that are shipped. */
     static Path flowTemplates() {
         return Path.of(property("qwenimage.flow.templates"));
@@ -65,11 +85,11 @@ final class RealNiFi implements ParameterResolver {
     private record Start(NiFiInstance instance, Exception failure) implements AutoCloseable {
         static Start now() {
             try {
-                final ServerParts parts = ServerParts.of(Path.of(property("qwenimage.nifi.parts")));
+                final ServerParts parts = serverParts();
                 final Path home = buildFolder().resolve("nifi-of-tests");
                 final NiFiInstance instance = NiFiInstance.start(parts, home, 0, JAVA_OPTIONS);
                 try {
-                    instance.deploy(Path.of(property("qwenimage.nar")));
+                    instance.deploy(nar());
                     return new Start(instance, null);
                 } catch (final IOException | InterruptedException | IllegalStateException e) {
                     instance.close();

@@ -170,10 +170,10 @@ public class CudaComputeDeviceService extends AbstractControllerService
         try {
             final RecoveringDevice opened = new RecoveringDevice(() -> open(settings), permits, executor,
                     System::nanoTime, getLogger());
-            device = opened;
             try (DeviceLease lease = opened.lease()) {
                 getLogger().info("{}", lease.backend().describe());
             }
+            device = opened;
         } catch (final RuntimeException | LinkageError e) {
             throw new InitializationException("the CUDA device cannot be opened: " + e.getMessage(), e);
         }
