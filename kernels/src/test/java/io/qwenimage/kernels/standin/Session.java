@@ -114,15 +114,15 @@ final class Session {
             throw new Refusal(CUresult.CUDA_ERROR_INVALID_CONTEXT, "releasing a context that nobody holds");
         }
         if (left == 0 && primaries.containsKey(ordinal)) {
-            destroyPrimary(ordinal);
+            destroyPrimary(ordinal, true);
         }
     }
 
-    /** Destroys the context whoever holds it, and with it the error that broke it. */
+    /** Destroys the context with all that is open in it, whoever holds it, and with it the error that broke it. */
     void resetPrimary(final int ordinal) {
         device(ordinal);
         if (primaries.containsKey(ordinal)) {
-            destroyPrimary(ordinal);
+            destroyPrimary(ordinal, false);
         }
         keptErrors.remove(ordinal);
         if (faults.areDevicesGone()) {
@@ -130,14 +130,14 @@ final class Session {
         }
     }
 
-    private void destroyPrimary(final int ordinal) {
+    private void destroyPrimary(final int ordinal, final boolean inOrder) {
         final PosedContext context = primaries.remove(ordinal);
         handles.close(primaryHandles.remove(ordinal), PosedContext.class);
         // Of a broken context, or one with a kernel that does not end, nobody can close anything.
         if (context.isBroken()) {
             keptErrors.put(ordinal, context.error());
         }
-        if (context.isBroken() || context.isStuck()) {
+        if (!inOrder || context.isBroken() || context.isStuck()) {
             // What was page-locked for it goes with it.
             host.freeAll(context);
         } else {

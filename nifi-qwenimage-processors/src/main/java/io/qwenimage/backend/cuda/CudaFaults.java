@@ -2,6 +2,7 @@ package io.qwenimage.backend.cuda;
 
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.DeviceFaultException;
+import io.qwenimage.backend.Repetition;
 import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.kernels.driver.CudaException;
 import io.qwenimage.kernels.driver.DeviceLostException;
@@ -17,16 +18,25 @@ final class CudaFaults {
     private CudaFaults() {
     }
 
-    /** The same operations, whose faults are those that {@link Backend} names. */
+    /** The same operations, whose faults are those that {@link Backend} names; repetitions likewise. */
     static Backend told(final CudaBackend backend) {
-        return (Backend) Proxy.newProxyInstance(Backend.class.getClassLoader(), new Class<?>[] {Backend.class},
+        return told(Backend.class, backend, backend);
+    }
+
+    private static <T> T told(final Class<T> type, final T target, final CudaBackend backend) {
+        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type},
                 (proxy, method, arguments) -> {
                     try {
-                        return method.invoke(backend, arguments);
+                        return watched(method.invoke(target, arguments), backend);
                     } catch (final InvocationTargetException e) {
-                        throw e.getCause() instanceof final RuntimeException fault ? told(fault, backend) : e.getCause();
+                        throw e.getCause() instanceof final RuntimeException fault ? told(fault, backend)
+                                : e.getCause();
                     }
-                });
+                }));
+    }
+
+    private static Object watched(final Object result, final CudaBackend backend) {
+        return result instanceof final Repetition repetition ? told(Repetition.class, repetition, backend) : result;
     }
 
     /** A fault in the words of backends; whatever is none of the device comes back as it is. */
@@ -43,13 +53,14 @@ final class CudaFaults {
     }
 
     private static ResourceExhaustedException exhausted(final RuntimeException fault) {
-        return new ResourceExhaustedException(fault.getMessage() + "; the memory beside the pool is spent: a smaller memory "
-                + "budget, fewer requests at a time or the end of other programs on the device helps", fault);
+        return new ResourceExhaustedException(fault.getMessage() + "; the memory beside the pool is spent: a smaller "
+                + "memory budget, fewer requests at a time or the end of other programs on the device helps", fault);
     }
 
     /** A library that fails often does so because a kernel has broken the context: then that is the news. */
     private static DeviceFaultException failed(final RuntimeException fault, final CudaBackend backend) {
-        return backend.findLoss().map(loss -> new DeviceFaultException(loss + " (noticed as: " + fault.getMessage() + ")",
-                fault)).orElseGet(() -> new DeviceFaultException(fault.getMessage(), fault));
+        return backend.findLoss().map(loss -> new DeviceFaultException(
+                loss + " (noticed as: " + fault.getMessage() + ")", fault))
+                .orElseGet(() -> new DeviceFaultException(fault.getMessage(), fault));
     }
 }

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.qwenimage.backend.Activation;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.backend.DeviceFaultException;
+import io.qwenimage.backend.Repetition;
 import io.qwenimage.kernels.standin.PosedDevice;
 import io.qwenimage.kernels.standin.StandIn;
 import io.qwenimage.nifi.processors.EncodeText;
@@ -116,6 +118,26 @@ class CudaFaultsTest {
     }
 
     @Test
+    void testErrorInARecordedStep() {
+        enable("5 mins");
+        try (DeviceLease lease = device.acquire(); DevicePermit permit = lease.permit(Cancellation.NEVER);
+                Arena arena = lease.backend().openArena("steps");
+                Repetition steps = lease.backend().repeat((inner, inputs) ->
+                        lease.backend().activate(inner, inputs[0], Activation.GELU_TANH))) {
+            Tensor x = lease.backend().upload(arena, HostTensor.ofFloats(Shape.of(2, 2), new float[4]));
+            for (int step = 0; step < 3; step++) {
+                x = steps.run(arena, x);
+            }
+            lease.backend().download(x);
+            standIn.faults().failLaunchAfter(0, CUresult.CUDA_ERROR_ILLEGAL_ADDRESS);
+            final Tensor last = steps.run(arena, x);
+            assertThrows(DeviceFaultException.class, () -> lease.backend().download(last), permit::toString);
+            assertThrows(DeviceFaultException.class, () -> steps.run(arena, last));
+        }
+        assertSucceedsNow();
+    }
+
+    @Test
     void testDeviceLostForGood() {
         enable("5 mins");
         runner.run(1, false, true);
@@ -145,6 +167,8 @@ class CudaFaultsTest {
         final String bulletins = errors(runner.getControllerServiceLogger("device").getErrorMessages());
         assertTrue(bulletins.contains("taken out"), bulletins);
 
+        // On a machine under load the time may have been over before the kernel had its turn.
+        standIn.faults().hangLaunchAfter(-1);
         runner.disableControllerService(model);
         runner.disableControllerService(device);
         enable("5 mins");
