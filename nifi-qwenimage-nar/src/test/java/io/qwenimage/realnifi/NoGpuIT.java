@@ -14,6 +14,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(RealNiFi.class)
 class NoGpuIT {
     private static final String TYPE = "io.qwenimage.nifi.services.standard.CudaComputeDeviceService";
+    /** NiFi's name for the outermost group. */
+    private static final String CANVAS = "root";
     private static final Duration LIMIT = Duration.ofMinutes(2);
 
     private final NiFiClient client;
@@ -24,7 +26,7 @@ class NoGpuIT {
 
     @Test
     void serviceIsNotValidAndSaysWhyCudaIsNotOffered() throws IOException, InterruptedException {
-        final JsonNode service = client.post("/process-groups/root/controller-services", request());
+        final JsonNode service = client.post("/process-groups/" + CANVAS + "/controller-services", request());
         final String path = "/controller-services/" + service.path("id").asText();
         try {
             final Poll judged = new Poll("the service's validation", LIMIT, () -> "");
