@@ -85,7 +85,7 @@ __device__ __forceinline__ void in_registers(const T* x, const T* gamma, T* out,
                 if (activation == SILU) {
 #pragma unroll
                     for (int k = 0; k < V; k++) {
-                        wide[k] = silu(wide[k]);
+                        wide[k] = silu<T>(wide[k]);
                     }
                 }
                 store(out + pixel * channels + at, wide);
@@ -113,7 +113,7 @@ __device__ __forceinline__ void element_by_element(const T* x, const T* gamma, T
 #pragma unroll 1
         for (int c = threadIdx.x % lanes; c < end; c += lanes) {
             const float value = to_float(x[pixel * channels + c]) * scale * to_float(gamma[c]);
-            out[pixel * channels + c] = from_float<T>(activate(value, activation));
+            out[pixel * channels + c] = from_float<T>(activate<T>(value, activation));
         }
     }
 }

@@ -3,8 +3,8 @@
 //   out[i, j] = activation(x[i, j] + bias[j]) + residual[i, j]
 //
 // x, residual, out [rows, width], bias [width] or null, residual [rows, width] or null; all of one type, rows
-// contiguous, any width; activations by the numbers in activation.cuh. Arithmetic in float. out may be x or residual: every element is read before it is written, by
-// the thread that writes it.
+// contiguous, any width; activations by the numbers in activation.cuh. Arithmetic in float. out may be x or residual:
+// every element is read before it is written, by the thread that writes it.
 //
 // Grid: any number of blocks of 256 threads; threads stride over 16-byte pieces if width and addresses allow, else over
 // elements.
@@ -27,7 +27,7 @@ __device__ void finish(const T* x, const T* bias, const T* residual, T* out, con
         }
 #pragma unroll
         for (int j = 0; j < N; j++) {
-            values[j] = activate(values[j], activation);
+            values[j] = activate<T>(values[j], activation);
         }
         if (residual != nullptr) {
             float rests[N];

@@ -16,13 +16,16 @@
 // dt is read on the device, so that one recorded step serves every step of a schedule.
 // Alignment: of elements; four elements at a time where everything allows it.
 // Launch: guidance_step: block = 128 threads, a group of lanes for each token (`lanes`, a power of two up to 32),
-// grid = ceil(tokens lanes / 128). pack_latents and unpack_latents: block = 256, grid = ceil(elements / 4 / 256),
-// a thread takes the four values of one channel of one token. pixels: block = 256, grid = ceil(count / 4 / 256).
+// grid = ceil(tokens lanes / 128). pack_latents: block = 256, grid = ceil(elements / 4 / 256), a thread takes the four
+// values of one channel of one token; unpack_latents: of two tokens, so half the grid. pixels: block = 256,
+// grid = ceil(count / 4 / 256).
 // out of guidance_step may be latents.
 #include "types.cuh"
 
 constexpr int THREADS = 256;
 constexpr int STEP_THREADS = 128;
+// Channels of tokens that a thread unpacks.
+constexpr int STEPS = 2;
 
 // The lane's part of a token: its first access stays in registers between the two passes, others are read again.
 template <int N, typename T>
@@ -150,27 +153,33 @@ extern "C" __global__ void __launch_bounds__(THREADS) pack_latents_f32(const flo
 template <typename T>
 __device__ __forceinline__ void unpack_latents(const float* packed, const float* deviation, const float* mean, T* out,
         const int channels, const int height, const int width) {
-    const int64_t index = static_cast<int64_t>(blockIdx.x) * THREADS + threadIdx.x;
-    if (index >= static_cast<int64_t>(channels) * (height / 2) * (width / 2)) {
-        return;
-    }
-    const Patch patch(index, channels, width / 2);
-    float values[4];
-    if (is_aligned(packed, 16)) {
-        load(packed + index * 4, values);
-    } else {
-        for (int i = 0; i < 4; i++) {
-            values[i] = packed[index * 4 + i];
+    const int64_t count = static_cast<int64_t>(channels) * (height / 2) * (width / 2);
+    float factor = 1.0f;
+    float offset = 0.0f;
+    for (int step = 0; step < STEPS; step++) {
+        const int64_t index = static_cast<int64_t>(blockIdx.x) * THREADS * STEPS + step * THREADS + threadIdx.x;
+        if (index >= count) {
+            return;
         }
-    }
-    if (deviation != nullptr) {
-        for (int i = 0; i < 4; i++) {
-            values[i] = fmaf(values[i], deviation[patch.channel], mean[patch.channel]);
+        const Patch patch(index, channels, width / 2);
+        // The channel of a thread stays the same if channels divide the block.
+        if (deviation != nullptr && (step == 0 || THREADS % channels != 0)) {
+            factor = deviation[patch.channel];
+            offset = mean[patch.channel];
         }
-    }
-    for (int i = 0; i < 4; i++) {
-        const int64_t pixel = static_cast<int64_t>(patch.y + i / 2) * width + patch.x + i % 2;
-        out[pixel * channels + patch.channel] = from_float<T>(values[i]);
+        float values[4];
+        if (is_aligned(packed, 16)) {
+            load(packed + index * 4, values);
+        } else {
+            for (int i = 0; i < 4; i++) {
+                values[i] = packed[index * 4 + i];
+            }
+        }
+        for (int i = 0; i < 4; i++) {
+            const int64_t pixel = static_cast<int64_t>(patch.y + i / 2) * width + patch.x + i % 2;
+            out[pixel * channels + patch.channel] =
+                    from_float<T>(deviation == nullptr ? values[i] : fmaf(values[i], factor, offset));
+        }
     }
 }
 

@@ -86,7 +86,7 @@ __device__ __forceinline__ void matrix_vector(const T* x, const T* weight, const
         if (bias != nullptr) {
             sum += to_float(bias[first + n]);
         }
-        sum = activate(sum, activation);
+        sum = activate<T>(sum, activation);
         const int64_t at = static_cast<int64_t>(m) * out_width + first + n;
         if (residual != nullptr) {
             sum += to_float(residual[at]);

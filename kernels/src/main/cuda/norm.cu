@@ -11,15 +11,17 @@
 // Types: all operands have the entry's type; sums, means and variances are float. The variance is the mean square of
 // the differences from the mean (a second pass over registers), so large means cost no digits.
 // Alignment: of elements. Rows whose addresses, width and stride are multiples of 16 bytes, and which fit into the
-// registers of the block (CHUNKS accesses of 16 bytes a thread), are read once; others element by element.
-// Launch: block b takes the rows from b rows_per_block on; grid = ceil(rows / rows_per_block). Block = a multiple of
-// 32 up to 256 threads; best is the fewest that keep a row in registers. What is common to all rows is read once a
-// block.
-// Shared memory: static, 64 bytes.
+// registers of a team (CHUNKS accesses of 16 bytes a thread), are read once; others element by element.
+// Launch: a block is one or more teams of team_threads threads (a multiple of 32 up to 256; best is the fewest that
+// keep a row in registers), up to 384 threads and 15 teams; block b takes the rows from b rows_per_block on, its teams
+// in turn; grid = ceil(rows / rows_per_block). Several teams cover the latency of each other's rows; what is common to
+// all rows is read once a block.
+// Shared memory: 128 bytes static; dynamic, for rows in registers, the vectors [width] of the operation.
 // A result may be x itself: each thread reads its elements of a row before it writes them.
-#include "types.cuh"
+#include "team.cuh"
 
-constexpr int MAX_THREADS = 256;
+constexpr int MAX_THREADS = 384;
+constexpr int MAX_WARPS = MAX_THREADS / WARP;
 // Accesses of a row that a thread keeps in registers.
 constexpr int CHUNKS = 4;
 
@@ -37,17 +39,20 @@ template <typename T> struct RowNorm {
     int width;
     int64_t x_stride;
     int rows_per_block;
+    int team_threads;
     float eps;
 };
 
-// A row of operands in registers, thread t holding the accesses t, t + threads, ...
+using RowTeam = Team<MAX_WARPS>;
+
+// A row of operands in registers, member t of the team holding the accesses t, t + threads, ...
 template <typename T> struct Row {
     Packed<T, VECTOR<T>> kept[CHUNKS];
 
-    __device__ __forceinline__ void load(const T* row, const int count) {
+    __device__ __forceinline__ void load(const T* row, const int count, const RowTeam& team) {
 #pragma unroll
         for (int j = 0; j < CHUNKS; j++) {
-            const int chunk = threadIdx.x + j * blockDim.x;
+            const int chunk = team.member + j * team.threads;
             if (chunk < count) {
                 kept[j].load(row + chunk * VECTOR<T>);
             } else {
@@ -56,6 +61,13 @@ template <typename T> struct Row {
         }
     }
 };
+
+// Copies a vector that all rows need into shared memory, by the whole block.
+template <typename T> __device__ __forceinline__ void share(T* to, const T* from, const int count) {
+    for (int chunk = threadIdx.x; chunk < count; chunk += blockDim.x) {
+        reinterpret_cast<uint4*>(to)[chunk] = reinterpret_cast<const uint4*>(from)[chunk];
+    }
+}
 
 template <typename T, int V>
 __device__ __forceinline__ Packed<T, V> gated_sum(const Packed<T, V>& x, const Packed<T, V>& residual,
@@ -124,43 +136,52 @@ template <typename T, int V> __device__ __forceinline__ float squares(const Pack
     return sum;
 }
 
-// Rows that fit into the registers of the block, by accesses of 16 bytes.
+// Rows that fit into the registers of a team, by accesses of 16 bytes.
 template <typename T, Norm NORM, bool GATED>
-__device__ __forceinline__ void in_registers(const RowNorm<T>& a, float (*partial)[MAX_THREADS / WARP]) {
+__device__ __forceinline__ void in_registers(const RowNorm<T>& a, const RowTeam& team) {
     constexpr int V = VECTOR<T>;
+    extern __shared__ uint4 vectors[];
+    T* const multiplier = reinterpret_cast<T*>(vectors);
+    T* const addend = multiplier + (NORM == Norm::NOTHING ? 0 : a.width);
+    T* const gate = addend + (NORM == Norm::AFFINE || NORM == Norm::MODULATED ? a.width : 0);
     const int count = a.width / V;
-    const int first_row = blockIdx.x * a.rows_per_block;
-    const int end_row = min(a.rows, first_row + a.rows_per_block);
-    Row<T> multiplier;
-    Row<T> addend;
-    Row<T> gate;
+    const int end_row = min(a.rows, static_cast<int>(blockIdx.x + 1) * a.rows_per_block);
+    int64_t row = blockIdx.x * a.rows_per_block + team.index;
+    Row<T> x;
+    Row<T> residual;
+    // Under way while the vectors come.
+    if (row < end_row) {
+        x.load(a.x + row * a.x_stride, count, team);
+        if constexpr (GATED) {
+            residual.load(a.residual + row * a.width, count, team);
+        }
+    }
     if constexpr (NORM != Norm::NOTHING) {
-        multiplier.load(a.multiplier, count);
+        share(multiplier, a.multiplier, count);
     }
     if constexpr (NORM == Norm::AFFINE || NORM == Norm::MODULATED) {
-        addend.load(a.addend, count);
+        share(addend, a.addend, count);
     }
     if constexpr (GATED) {
-        gate.load(a.gate, count);
+        share(gate, a.gate, count);
     }
+    __syncthreads();
 #pragma unroll 1
-    for (int64_t row = first_row; row < end_row; row++) {
-        Row<T> x;
-        x.load(a.x + row * a.x_stride, count);
+    for (int turn = 0; row < end_row; turn ^= 1) {
         if constexpr (GATED) {
-            Row<T> residual;
-            residual.load(a.residual + row * a.width, count);
 #pragma unroll
             for (int j = 0; j < CHUNKS; j++) {
-                const int chunk = threadIdx.x + j * blockDim.x;
-                x.kept[j] = gated_sum<T, V>(x.kept[j], residual.kept[j], gate.kept[j]);
+                const int chunk = team.member + j * team.threads;
                 if (chunk < count) {
+                    Packed<T, V> factor;
+                    factor.load(gate + chunk * V);
+                    x.kept[j] = gated_sum<T, V>(x.kept[j], residual.kept[j], factor);
                     x.kept[j].store(a.sum + row * a.width + chunk * V);
                 }
             }
         }
         if constexpr (NORM != Norm::NOTHING) {
-            // Chunks beyond the row are zero. An array of partial sums is written anew only after another barrier.
+            // Chunks beyond the row are zero. Sums with one number are written anew only after another barrier.
             float mean = 0;
             float sum = 0;
             if constexpr (NORM != Norm::RMS) {
@@ -168,23 +189,36 @@ __device__ __forceinline__ void in_registers(const RowNorm<T>& a, float (*partia
                 for (int j = 0; j < CHUNKS; j++) {
                     sum += total<T, V>(x.kept[j]);
                 }
-                mean = block_sum(sum, partial[0]) / a.width;
+                mean = team.sum(sum, 0) / a.width;
                 sum = 0;
             }
 #pragma unroll
             for (int j = 0; j < CHUNKS; j++) {
-                if (threadIdx.x + j * blockDim.x < count) {
+                if (team.member + j * team.threads < count) {
                     sum += squares<T, V>(x.kept[j], mean);
                 }
             }
-            const float scale = rsqrtf(block_sum(sum, partial[NORM == Norm::RMS ? row & 1 : 1]) / a.width + a.eps);
+            const float scale = rsqrtf(team.sum(sum, NORM == Norm::RMS ? turn : 1) / a.width + a.eps);
 #pragma unroll
             for (int j = 0; j < CHUNKS; j++) {
-                const int chunk = threadIdx.x + j * blockDim.x;
+                const int chunk = team.member + j * team.threads;
                 if (chunk < count) {
-                    finished<T, V, NORM>(x.kept[j], multiplier.kept[j], addend.kept[j], mean, scale)
+                    Packed<T, V> factor;
+                    Packed<T, V> offset;
+                    factor.load(multiplier + chunk * V);
+                    if constexpr (NORM != Norm::RMS) {
+                        offset.load(addend + chunk * V);
+                    }
+                    finished<T, V, NORM>(x.kept[j], factor, offset, mean, scale)
                             .store(a.out + row * a.width + chunk * V);
                 }
+            }
+        }
+        row += team.count;
+        if (row < end_row) {
+            x.load(a.x + row * a.x_stride, count, team);
+            if constexpr (GATED) {
+                residual.load(a.residual + row * a.width, count, team);
             }
         }
     }
@@ -193,15 +227,15 @@ __device__ __forceinline__ void in_registers(const RowNorm<T>& a, float (*partia
 // Any row, element by element, read again from the cache in each pass. Loops are not unrolled: this is the way for
 // shapes that no published model has.
 template <typename T, Norm NORM, bool GATED>
-__device__ __forceinline__ void element_by_element(const RowNorm<T>& a, float (*partial)[MAX_THREADS / WARP]) {
-    const int first_row = blockIdx.x * a.rows_per_block;
-    const int end_row = min(a.rows, first_row + a.rows_per_block);
+__device__ __forceinline__ void element_by_element(const RowNorm<T>& a, const RowTeam& team) {
+    const int end_row = min(a.rows, static_cast<int>(blockIdx.x + 1) * a.rows_per_block);
+    int turn = 0;
 #pragma unroll 1
-    for (int64_t row = first_row; row < end_row; row++) {
+    for (int64_t row = blockIdx.x * a.rows_per_block + team.index; row < end_row; row += team.count) {
         const T* const x = GATED ? a.sum + row * a.width : a.x + row * a.x_stride;
         if constexpr (GATED) {
 #pragma unroll 1
-            for (int i = threadIdx.x; i < a.width; i += blockDim.x) {
+            for (int i = team.member; i < a.width; i += team.threads) {
                 Packed<T, 1> value;
                 Packed<T, 1> base;
                 Packed<T, 1> factor;
@@ -216,20 +250,20 @@ __device__ __forceinline__ void element_by_element(const RowNorm<T>& a, float (*
             float sum = 0;
             if constexpr (NORM != Norm::RMS) {
 #pragma unroll 1
-                for (int i = threadIdx.x; i < a.width; i += blockDim.x) {
+                for (int i = team.member; i < a.width; i += team.threads) {
                     sum += to_float(x[i]);
                 }
-                mean = block_sum(sum, partial[0]) / a.width;
+                mean = team.sum(sum, 0) / a.width;
                 sum = 0;
             }
 #pragma unroll 1
-            for (int i = threadIdx.x; i < a.width; i += blockDim.x) {
+            for (int i = team.member; i < a.width; i += team.threads) {
                 const float difference = to_float(x[i]) - mean;
                 sum = fmaf(difference, difference, sum);
             }
-            const float scale = rsqrtf(block_sum(sum, partial[NORM == Norm::RMS ? row & 1 : 1]) / a.width + a.eps);
+            const float scale = rsqrtf(team.sum(sum, NORM == Norm::RMS ? turn : 1) / a.width + a.eps);
 #pragma unroll 1
-            for (int i = threadIdx.x; i < a.width; i += blockDim.x) {
+            for (int i = team.member; i < a.width; i += team.threads) {
                 Packed<T, 1> value;
                 Packed<T, 1> factor;
                 Packed<T, 1> offset;
@@ -241,53 +275,58 @@ __device__ __forceinline__ void element_by_element(const RowNorm<T>& a, float (*
                 finished<T, 1, NORM>(value, factor, offset, mean, scale).store(a.out + row * a.width + i);
             }
         }
+        turn ^= 1;
     }
 }
 
 // Absent operands are null, which is aligned.
 template <typename T, Norm NORM, bool GATED> __device__ __forceinline__ void normalise(const RowNorm<T>& a) {
-    __shared__ float partial[2][MAX_THREADS / WARP];
+    __shared__ float partial[2][MAX_WARPS];
+    const RowTeam team(a.team_threads, partial);
     constexpr int V = VECTOR<T>;
     const bool aligned = a.width % V == 0 && a.x_stride % V == 0 && is_aligned(a.x, 16) && is_aligned(a.residual, 16)
             && is_aligned(a.gate, 16) && is_aligned(a.multiplier, 16) && is_aligned(a.addend, 16)
             && is_aligned(a.sum, 16) && is_aligned(a.out, 16);
-    if (aligned && a.width <= CHUNKS * V * static_cast<int>(blockDim.x)) {
-        in_registers<T, NORM, GATED>(a, partial);
+    if (aligned && a.width <= CHUNKS * V * team.threads) {
+        in_registers<T, NORM, GATED>(a, team);
     } else {
-        element_by_element<T, NORM, GATED>(a, partial);
+        element_by_element<T, NORM, GATED>(a, team);
     }
 }
 
+// Blocks of the fused operation on a multiprocessor; for Blackwell the assembler would spill to get two.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+constexpr int FUSED_BLOCKS = 1;
+#else
+constexpr int FUSED_BLOCKS = 2;
+#endif
+
+// How every entry gets its rows.
+#define ROW_PARAMETERS \
+    const int rows, const int width, const int64_t x_stride, const int rows_per_block, const int team_threads
+#define ROW_ARGUMENTS rows, width, x_stride, rows_per_block, team_threads
+
 #define ENTRIES(suffix, T) \
     extern "C" __global__ void __launch_bounds__(MAX_THREADS, 2) rms_norm_##suffix(const T* x, const T* weight, \
-            T* out, const int rows, const int width, const int64_t x_stride, const int rows_per_block, \
-            const float eps) { \
-        normalise<T, Norm::RMS, false>( \
-                {x, nullptr, nullptr, weight, nullptr, nullptr, out, rows, width, x_stride, rows_per_block, eps}); \
+            T* out, ROW_PARAMETERS, const float eps) { \
+        normalise<T, Norm::RMS, false>({x, nullptr, nullptr, weight, nullptr, nullptr, out, ROW_ARGUMENTS, eps}); \
     } \
     extern "C" __global__ void __launch_bounds__(MAX_THREADS, 2) layer_norm_##suffix(const T* x, const T* weight, \
-            const T* bias, T* out, const int rows, const int width, const int64_t x_stride, \
-            const int rows_per_block, const float eps) { \
-        normalise<T, Norm::AFFINE, false>( \
-                {x, nullptr, nullptr, weight, bias, nullptr, out, rows, width, x_stride, rows_per_block, eps}); \
+            const T* bias, T* out, ROW_PARAMETERS, const float eps) { \
+        normalise<T, Norm::AFFINE, false>({x, nullptr, nullptr, weight, bias, nullptr, out, ROW_ARGUMENTS, eps}); \
     } \
     extern "C" __global__ void __launch_bounds__(MAX_THREADS, 2) ada_layer_norm_##suffix(const T* x, const T* shift, \
-            const T* scale, T* out, const int rows, const int width, const int64_t x_stride, \
-            const int rows_per_block, const float eps) { \
-        normalise<T, Norm::MODULATED, false>( \
-                {x, nullptr, nullptr, scale, shift, nullptr, out, rows, width, x_stride, rows_per_block, eps}); \
+            const T* scale, T* out, ROW_PARAMETERS, const float eps) { \
+        normalise<T, Norm::MODULATED, false>({x, nullptr, nullptr, scale, shift, nullptr, out, ROW_ARGUMENTS, eps}); \
     } \
     extern "C" __global__ void __launch_bounds__(MAX_THREADS, 2) gated_add_##suffix(const T* residual, const T* x, \
-            const T* gate, T* sum, const int rows, const int width, const int64_t x_stride, \
-            const int rows_per_block) { \
-        normalise<T, Norm::NOTHING, true>( \
-                {x, residual, gate, nullptr, nullptr, sum, nullptr, rows, width, x_stride, rows_per_block, 0}); \
+            const T* gate, T* sum, ROW_PARAMETERS) { \
+        normalise<T, Norm::NOTHING, true>({x, residual, gate, nullptr, nullptr, sum, nullptr, ROW_ARGUMENTS, 0}); \
     } \
-    extern "C" __global__ void __launch_bounds__(MAX_THREADS) gated_add_ada_layer_norm_##suffix(const T* residual, \
-            const T* x, const T* gate, const T* shift, const T* scale, T* sum, T* out, const int rows, \
-            const int width, const int64_t x_stride, const int rows_per_block, const float eps) { \
-        normalise<T, Norm::MODULATED, true>( \
-                {x, residual, gate, scale, shift, sum, out, rows, width, x_stride, rows_per_block, eps}); \
+    extern "C" __global__ void __launch_bounds__(MAX_THREADS, FUSED_BLOCKS) \
+            gated_add_ada_layer_norm_##suffix(const T* residual, const T* x, const T* gate, const T* shift, \
+            const T* scale, T* sum, T* out, ROW_PARAMETERS, const float eps) { \
+        normalise<T, Norm::MODULATED, true>({x, residual, gate, scale, shift, sum, out, ROW_ARGUMENTS, eps}); \
     }
 
 ENTRIES(bf16, bf16)

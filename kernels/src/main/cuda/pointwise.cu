@@ -12,28 +12,31 @@
 // gate_stride and up_stride elements apart (both may lie in rows of one projection), out without gaps.
 // timestep_embedding: t [n], frequencies [half], out [n, 2 half].
 // Types: the entry's type, computed in float. Alignment: of elements; accesses of 16 bytes where everything allows it.
-// Launch: block = 256 threads; a thread takes one access of 16 bytes (of the wider type for a cast), so
-// grid = ceil(count / (256 V)), V = 16 / size; when elements are not aligned, the same grid takes V elements a thread,
-// one at a time, a block's width apart. swiglu: grid = (ceil(width / (256 V)), rows), y at most 8192 and then
-// strided. timestep_embedding: grid = n, block = 128.
+// Launch: block = 256 threads; a thread takes two accesses of 16 bytes (of the wider type for a cast), both under way
+// before the first is computed, so grid = ceil(count / (512 V)), V = 16 / size; when elements are not aligned, the same
+// grid takes 2 V elements a thread, one at a time, a block's width apart. swiglu: one access of each operand, grid =
+// (ceil(width / (256 V)), rows), y at most 8192 and then strided. timestep_embedding: grid = n, block = 128.
 // out may be an operand itself.
 #include "activation.cuh"
 
 constexpr int THREADS = 256;
 
-// Calls f(index of an element) for V elements a thread: together when `together`, else one by one.
+// Accesses of each operand that a thread has under way.
+constexpr int ACCESSES = 2;
+
+// Calls together(index of the first element) for accesses of V elements, THREADS V elements apart, or
+// single(index of an element) for each.
 template <int V, typename Together, typename Single>
 __device__ __forceinline__ void for_elements(const int64_t count, const bool aligned, const Together& together,
         const Single& single) {
-    const int64_t base = static_cast<int64_t>(blockIdx.x) * THREADS * V;
-    const int64_t first = base + threadIdx.x * V;
-    if (aligned && base + THREADS * V <= count) {
-        together(first);
+    const int64_t base = static_cast<int64_t>(blockIdx.x) * THREADS * V * ACCESSES;
+    if (aligned && base + THREADS * V * ACCESSES <= count) {
+        together(base + threadIdx.x * V);
         return;
     }
     // The last block of an array, and arrays that are not aligned.
 #pragma unroll 1
-    for (int j = 0; j < V; j++) {
+    for (int j = 0; j < V * ACCESSES; j++) {
         const int64_t index = base + j * THREADS + threadIdx.x;
         if (index < count) {
             single(index);
@@ -46,32 +49,49 @@ __device__ __forceinline__ void activate_all(const T* x, T* out, const int64_t c
     constexpr int V = VECTOR<T>;
     for_elements<V>(
             count, is_aligned(x, 16) && is_aligned(out, 16),
-            [&](const int64_t i) {
-                float values[V];
-                load(x + i, values);
+            [&](const int64_t first) {
+                Packed<T, V> packed[ACCESSES];
 #pragma unroll
-                for (int j = 0; j < V; j++) {
-                    values[j] = activate(values[j], ACTIVATION);
+                for (int i = 0; i < ACCESSES; i++) {
+                    packed[i].load(x + first + i * THREADS * V);
                 }
-                store(out + i, values);
+#pragma unroll
+                for (int i = 0; i < ACCESSES; i++) {
+                    float values[V];
+                    packed[i].widen(values);
+#pragma unroll
+                    for (int j = 0; j < V; j++) {
+                        values[j] = activate<T>(values[j], ACTIVATION);
+                    }
+                    store(out + first + i * THREADS * V, values);
+                }
             },
-            [&](const int64_t i) { out[i] = from_float<T>(activate(to_float(x[i]), ACTIVATION)); });
+            [&](const int64_t i) { out[i] = from_float<T>(activate<T>(to_float(x[i]), ACTIVATION)); });
 }
 
 template <typename T> __device__ __forceinline__ void add_all(const T* a, const T* b, T* out, const int64_t count) {
     constexpr int V = VECTOR<T>;
     for_elements<V>(
             count, is_aligned(a, 16) && is_aligned(b, 16) && is_aligned(out, 16),
-            [&](const int64_t i) {
-                float first[V];
-                float second[V];
-                load(a + i, first);
-                load(b + i, second);
+            [&](const int64_t at) {
+                Packed<T, V> packed[2][ACCESSES];
 #pragma unroll
-                for (int j = 0; j < V; j++) {
-                    first[j] += second[j];
+                for (int i = 0; i < ACCESSES; i++) {
+                    packed[0][i].load(a + at + i * THREADS * V);
+                    packed[1][i].load(b + at + i * THREADS * V);
                 }
-                store(out + i, first);
+#pragma unroll
+                for (int i = 0; i < ACCESSES; i++) {
+                    float first[V];
+                    float second[V];
+                    packed[0][i].widen(first);
+                    packed[1][i].widen(second);
+#pragma unroll
+                    for (int j = 0; j < V; j++) {
+                        first[j] += second[j];
+                    }
+                    store(out + at + i * THREADS * V, first);
+                }
             },
             [&](const int64_t i) { out[i] = from_float<T>(to_float(a[i]) + to_float(b[i])); });
 }
@@ -96,7 +116,7 @@ __device__ __forceinline__ void gate_all(const T* gate, const T* up, T* out, con
                 load(u + i, values);
 #pragma unroll
                 for (int j = 0; j < V; j++) {
-                    values[j] *= silu(factor[j]);
+                    values[j] *= silu<T>(factor[j]);
                 }
                 store(o + i, values);
             }
@@ -105,7 +125,7 @@ __device__ __forceinline__ void gate_all(const T* gate, const T* up, T* out, con
             for (int j = 0; j < V; j++) {
                 const int i = blockIdx.x * THREADS * V + j * THREADS + threadIdx.x;
                 if (i < width) {
-                    o[i] = from_float<T>(silu(to_float(g[i])) * to_float(u[i]));
+                    o[i] = from_float<T>(silu<T>(to_float(g[i])) * to_float(u[i]));
                 }
             }
         }
@@ -157,10 +177,16 @@ __device__ __forceinline__ void cast_all(const F* x, T* out, const int64_t count
     constexpr int V = sizeof(F) > sizeof(T) ? VECTOR<F> : VECTOR<T>;
     for_elements<V>(
             count, is_aligned(x, V * sizeof(F)) && is_aligned(out, V * sizeof(T)),
-            [&](const int64_t i) {
-                float values[V];
-                load_any(x + i, values);
-                store(out + i, values);
+            [&](const int64_t first) {
+                float values[ACCESSES][V];
+#pragma unroll
+                for (int i = 0; i < ACCESSES; i++) {
+                    load_any(x + first + i * THREADS * V, values[i]);
+                }
+#pragma unroll
+                for (int i = 0; i < ACCESSES; i++) {
+                    store(out + first + i * THREADS * V, values[i]);
+                }
             },
             [&](const int64_t i) { out[i] = from_float<T>(to_float(x[i])); });
 }

@@ -17,6 +17,8 @@ public final class LatentKernels {
     /** Elements that a thread takes at a time. */
     private static final int ELEMENTS = 4;
     private static final int PATCH = 2;
+    /** Channels of tokens that a thread unpacks. */
+    private static final int UNPACKED = 2;
 
     private final CudaDevice device;
 
@@ -88,8 +90,9 @@ public final class LatentKernels {
         }
         Operands.optional("deviation", deviation, ElementType.F32, picture.channels());
         Operands.optional("mean", mean, ElementType.F32, picture.channels());
-        launch(stream, "unpack_latents_" + out.type().suffix(), picture.patches(), THREADS, picture.end(
-                new KernelArguments().pointer(packed).optionalPointer(deviation).optionalPointer(mean).pointer(out)));
+        launch(stream, "unpack_latents_" + out.type().suffix(), Math.ceilDiv(picture.patches(), UNPACKED), THREADS,
+                picture.end(new KernelArguments().pointer(packed).optionalPointer(deviation).optionalPointer(mean)
+                        .pointer(out)));
     }
 
     /**

@@ -13,11 +13,13 @@ import io.qwenimage.kernels.driver.TensorView;
  * {@link IllegalArgumentException} for operands that do not fit.
  */
 public final class NormKernels {
-    private static final int MOST_THREADS = 256;
+    private static final int MOST_TEAM_THREADS = 256;
+    private static final int MOST_THREADS = 384;
+    /** Each has a barrier of its own; a block has 16. */
+    private static final int MOST_TEAMS = 15;
     /** Accesses of a row that a thread keeps in registers. */
     private static final int CHUNKS = 4;
-    /** Modulation is read once for so many rows: 1/12 of what a row itself takes. */
-    private static final int MOST_ROWS_PER_BLOCK = 12;
+    /** So many that their registers fill it: each block then reads what is common to its rows once. */
     private static final int BLOCKS_PER_MULTIPROCESSOR = 2;
 
     private final CudaDevice device;
@@ -39,7 +41,7 @@ public final class NormKernels {
         final Rows rows = new Rows(x);
         final KernelArguments arguments = new KernelArguments().pointer(x).pointer(rows.vector("weight", weight))
                 .pointer(rows.like("out", out));
-        launch(stream, "rms_norm", rows, rows.end(arguments).f32(eps));
+        launch(stream, "rms_norm", rows, 1, rows.end(arguments).f32(eps));
     }
 
     /**
@@ -55,7 +57,7 @@ public final class NormKernels {
         final Rows rows = new Rows(x);
         final KernelArguments arguments = new KernelArguments().pointer(x).pointer(rows.vector("weight", weight))
                 .pointer(rows.vector("bias", bias)).pointer(rows.like("out", out));
-        launch(stream, "layer_norm", rows, rows.end(arguments).f32(eps));
+        launch(stream, "layer_norm", rows, 2, rows.end(arguments).f32(eps));
     }
 
     /**
@@ -71,7 +73,7 @@ public final class NormKernels {
         final Rows rows = new Rows(x);
         final KernelArguments arguments = new KernelArguments().pointer(x).pointer(rows.vector("shift", shift))
                 .pointer(rows.vector("scale", scale)).pointer(rows.like("out", out));
-        launch(stream, "ada_layer_norm", rows, rows.end(arguments).f32(eps));
+        launch(stream, "ada_layer_norm", rows, 2, rows.end(arguments).f32(eps));
     }
 
     /**
@@ -87,7 +89,7 @@ public final class NormKernels {
         final Rows rows = new Rows(x);
         final KernelArguments arguments = new KernelArguments().pointer(rows.like("residual", residual)).pointer(x)
                 .pointer(rows.vector("gate", gate)).pointer(rows.like("sum", sum));
-        launch(stream, "gated_add", rows, rows.end(arguments));
+        launch(stream, "gated_add", rows, 1, rows.end(arguments));
     }
 
     /**
@@ -109,23 +111,27 @@ public final class NormKernels {
         final KernelArguments arguments = new KernelArguments().pointer(rows.like("residual", residual)).pointer(x)
                 .pointer(rows.vector("gate", gate)).pointer(rows.vector("shift", shift))
                 .pointer(rows.vector("scale", scale)).pointer(rows.like("sum", sum)).pointer(rows.like("out", out));
-        launch(stream, "gated_add_ada_layer_norm", rows, rows.end(arguments).f32(eps));
+        launch(stream, "gated_add_ada_layer_norm", rows, 3, rows.end(arguments).f32(eps));
     }
 
-    private void launch(final CudaStream stream, final String kernel, final Rows rows,
+    /** @param vectors how many vectors all rows have in common */
+    private void launch(final CudaStream stream, final String kernel, final Rows rows, final int vectors,
             final KernelArguments arguments) {
         if (rows.count > 0 && rows.width > 0) {
-            device.module("norm").kernel(kernel + "_" + rows.type.suffix()).launch(stream, rows.geometry(), arguments);
+            device.module("norm").kernel(kernel + "_" + rows.type.suffix())
+                    .launch(stream, rows.geometry(vectors), arguments);
         }
     }
 
-    /** The rows of one call. */
+    /** The rows of one call, and how teams of a block's threads share them out. */
     private final class Rows {
         private final ElementType type;
         private final long count;
         private final long width;
         private final long stride;
         private final int perBlock;
+        private final int teamThreads;
+        private final boolean inRegisters;
 
         Rows(final TensorView x) {
             Operands.matrix("x", x);
@@ -134,7 +140,10 @@ public final class NormKernels {
             width = x.size(1);
             stride = x.stride(0);
             final long blocks = (long) BLOCKS_PER_MULTIPROCESSOR * device.properties().multiprocessors();
-            perBlock = Math.clamp(Math.ceilDiv(count, blocks), 1, MOST_ROWS_PER_BLOCK);
+            perBlock = Math.toIntExact(Math.max(1, Math.ceilDiv(count, blocks)));
+            final long needed = Math.ceilDiv(Math.ceilDiv(width, Operands.vector(type)), CHUNKS);
+            inRegisters = needed <= MOST_TEAM_THREADS;
+            teamThreads = Operands.roundUp(Math.clamp(needed, 1, MOST_TEAM_THREADS), Operands.WARP);
         }
 
         TensorView vector(final String name, final TensorView view) {
@@ -146,13 +155,14 @@ public final class NormKernels {
         }
 
         KernelArguments end(final KernelArguments arguments) {
-            return arguments.i32(count).i32(width).i64(stride).i32(perBlock);
+            return arguments.i32(count).i32(width).i64(stride).i32(perBlock).i32(teamThreads);
         }
 
-        LaunchGeometry geometry() {
-            final long accesses = Math.ceilDiv(width, Operands.vector(type));
-            final int threads = (int) Math.min(MOST_THREADS, Math.ceilDiv(accesses, CHUNKS));
-            return LaunchGeometry.of(Math.ceilDiv(count, perBlock), Operands.roundUp(threads, Operands.WARP));
+        LaunchGeometry geometry(final int vectors) {
+            final int teams = Math.min(perBlock, Math.min(MOST_TEAMS, MOST_THREADS / teamThreads));
+            final long shared = inRegisters ? vectors * width * type.bytes() : 0;
+            return LaunchGeometry.of(Math.ceilDiv(count, perBlock), 1, 1, teams * teamThreads,
+                    Math.toIntExact(Operands.roundUp((int) shared, Operands.ACCESS_BYTES)));
         }
     }
 }

@@ -15,6 +15,8 @@ import java.util.Locale;
  */
 public final class PointwiseKernels {
     private static final int THREADS = 256;
+    /** Of each operand that a thread has under way. */
+    private static final int ACCESSES = 2;
     private static final int SINUSOID_THREADS = 128;
 
     private final CudaDevice device;
@@ -125,7 +127,7 @@ public final class PointwiseKernels {
     private void launch(final CudaStream stream, final String name, final TensorView x, final ElementType suffix,
             final ElementType wider, final KernelArguments arguments) {
         if (x.elements() > 0) {
-            final long blocks = Math.ceilDiv(x.elements(), (long) THREADS * Operands.vector(wider));
+            final long blocks = Math.ceilDiv(x.elements(), (long) THREADS * ACCESSES * Operands.vector(wider));
             kernel(name, suffix, stream, LaunchGeometry.of(blocks, THREADS), arguments);
         }
     }

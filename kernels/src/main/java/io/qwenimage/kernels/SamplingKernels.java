@@ -2,6 +2,7 @@ package io.qwenimage.kernels;
 
 import io.qwenimage.kernels.driver.CudaDevice;
 import io.qwenimage.kernels.driver.CudaStream;
+import io.qwenimage.kernels.driver.DeviceBuffer;
 import io.qwenimage.kernels.driver.ElementType;
 import io.qwenimage.kernels.driver.KernelArguments;
 import io.qwenimage.kernels.driver.LaunchGeometry;
@@ -14,6 +15,16 @@ import io.qwenimage.kernels.driver.TensorView;
  */
 public final class SamplingKernels {
     private static final int THREADS = 512;
+    /** Tokens of a block. */
+    private static final int PART = 2048;
+    /** Digits of a boundary: for top-k the first four steps of the search, for top-p the last four. */
+    private static final int DIGITS = 4;
+    private static final int SEARCH_BYTES = 32;
+    private static final int BINS_BYTES = 256 * Long.BYTES;
+    private static final int SCRATCH_BYTES = (2 * DIGITS + 1) * SEARCH_BYTES + 2 * DIGITS * BINS_BYTES;
+    private static final int PART_BYTES = 3 * Long.BYTES;
+    /** Numbers of a sector. */
+    private static final int SECTOR = 4;
 
     private final CudaDevice device;
 
@@ -51,8 +62,13 @@ public final class SamplingKernels {
     public void argmax(final CudaStream stream, final TensorView logits, final TensorView seen,
             final float repetitionPenalty, final TensorView token) {
         check(logits, seen, token);
-        launch(stream, "argmax", logits, new KernelArguments().pointer(logits).optionalPointer(seen).pointer(token)
-                .i32(logits.size(0)).f32(repetitionPenalty));
+        final int vocabulary = (int) logits.size(0);
+        try (DeviceBuffer scratch = scratch(stream, vocabulary)) {
+            launch(stream, typed("argmax_parts", logits), parts(vocabulary), new KernelArguments().pointer(logits)
+                    .optionalPointer(seen).pointer(scratch).i32(vocabulary).f32(repetitionPenalty));
+            launch(stream, typed("argmax", logits), 1, new KernelArguments().pointer(logits).optionalPointer(seen)
+                    .pointer(scratch).pointer(token).i32(vocabulary));
+        }
     }
 
     /**
@@ -71,10 +87,29 @@ public final class SamplingKernels {
         if (!(uniform >= 0) || uniform >= 1) {
             throw new IllegalArgumentException("uniform number " + uniform + " is outside of [0, 1)");
         }
-        launch(stream, "sample", logits, new KernelArguments().pointer(logits).optionalPointer(seen)
-                .pointer(workspace).pointer(token).i32(logits.size(0)).f32(settings.repetitionPenalty())
-                .i64(Double.doubleToRawLongBits(settings.temperature())).i32(settings.topK())
-                .i64(Double.doubleToRawLongBits(settings.topP())).i64(Double.doubleToRawLongBits(uniform)));
+        final int vocabulary = (int) logits.size(0);
+        final int parts = parts(vocabulary);
+        final boolean best = settings.topK() > 0 && settings.topK() < vocabulary;
+        final boolean likely = settings.topP() < 1;
+        final int begin = best ? 0 : DIGITS;
+        final int end = likely ? 2 * DIGITS : best ? DIGITS : 0;
+        final long temperature = Double.doubleToRawLongBits(settings.temperature());
+        final long topP = Double.doubleToRawLongBits(settings.topP());
+        try (DeviceBuffer scratch = scratch(stream, vocabulary)) {
+            launch(stream, typed("sample_orders", logits), parts, new KernelArguments().pointer(logits)
+                    .optionalPointer(seen).pointer(workspace).pointer(scratch).i32(vocabulary)
+                    .f32(settings.repetitionPenalty()));
+            for (int step = begin; step < end; step++) {
+                launch(stream, "sample_digit", parts, new KernelArguments().pointer(workspace).pointer(scratch)
+                        .i32(vocabulary).i32(step).i32(step == begin ? 1 : 0).i64(temperature).i32(settings.topK())
+                        .i64(topP));
+            }
+            launch(stream, "sample_parts", parts, new KernelArguments().pointer(workspace).pointer(scratch)
+                    .i32(vocabulary).i32(end).i64(temperature).i64(topP));
+            launch(stream, "sample_draw", 1, new KernelArguments().pointer(workspace).pointer(scratch)
+                    .optionalPointer(seen).pointer(token).i32(vocabulary).i32(end).i64(temperature).i64(topP)
+                    .i64(Double.doubleToRawLongBits(uniform)));
+        }
     }
 
     private static void check(final TensorView logits, final TensorView seen, final TensorView token) {
@@ -87,9 +122,20 @@ public final class SamplingKernels {
         Operands.dense("token", token, ElementType.I32, 1);
     }
 
-    private void launch(final CudaStream stream, final String kernel, final TensorView logits,
+    private static int parts(final int vocabulary) {
+        return Math.ceilDiv(vocabulary, PART);
+    }
+
+    private static DeviceBuffer scratch(final CudaStream stream, final int vocabulary) {
+        return stream.allocate(SCRATCH_BYTES + (long) PART_BYTES * Operands.roundUp(parts(vocabulary), SECTOR));
+    }
+
+    private static String typed(final String kernel, final TensorView logits) {
+        return kernel + "_" + logits.type().suffix();
+    }
+
+    private void launch(final CudaStream stream, final String kernel, final int blocks,
             final KernelArguments arguments) {
-        device.module("sampling").kernel(kernel + "_" + logits.type().suffix())
-                .launch(stream, LaunchGeometry.of(1, THREADS), arguments);
+        device.module("sampling").kernel(kernel).launch(stream, LaunchGeometry.of(blocks, THREADS), arguments);
     }
 }

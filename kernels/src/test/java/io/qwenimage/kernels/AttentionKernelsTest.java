@@ -57,17 +57,18 @@ class AttentionKernelsTest {
     @Test
     void testEqualsExactArithmetic(final KernelDevice device) {
         final AttentionKernels kernels = device.own(new AttentionKernels(device.cuda()));
-        for (final Map.Entry<String, AttentionCase> entry : cases()) {
-            final String name = entry.getKey();
-            final AttentionCase attention = entry.getValue();
-            final TensorView[] operands = attention.upload(device, name.hashCode(), PADDING);
-            final TensorView out = device.empty(attention.type, attention.queries(),
-                    attention.heads * (long) attention.width);
-            final boolean several = attention.queryOffsets.length > 2;
-            kernels.attention(device.stream(), operands[0], operands[1], operands[2], out, attention.causal,
-                    several ? attention.queryOffsets : null, several ? attention.keyOffsets : null, attention.scale());
-            attention.require(name, device.download(out));
-        }
+        cases().forEach(entry -> requireExact(kernels, entry.getKey(), entry.getValue(), device));
+    }
+
+    static void requireExact(final AttentionKernels kernels, final String name, final AttentionCase attention,
+            final KernelDevice device) {
+        final TensorView[] operands = attention.upload(device, name.hashCode(), PADDING);
+        final TensorView out = device.empty(attention.type, attention.queries(),
+                attention.heads * (long) attention.width);
+        final boolean several = attention.queryOffsets.length > 2;
+        kernels.attention(device.stream(), operands[0], operands[1], operands[2], out, attention.causal,
+                several ? attention.queryOffsets : null, several ? attention.keyOffsets : null, attention.scale());
+        attention.require(name, device.download(out));
     }
 
     /** Enough blocks for tiles of 32 rows a warp: the stand-in's multiprocessors are filled. */
@@ -98,17 +99,18 @@ class AttentionKernelsTest {
     @Test
     void testDecode(final KernelDevice device) {
         final AttentionKernels kernels = device.own(new AttentionKernels(device.cuda()));
-        for (final Map.Entry<String, AttentionCase> entry : caches()) {
-            final String name = entry.getKey();
-            final AttentionCase attention = entry.getValue();
-            final TensorView[] operands = attention.upload(device, name.hashCode(), PADDING);
-            final TensorView out = device.empty(attention.type, 1, attention.heads * (long) attention.width);
-            final int capacity = attention.keys();
-            final TensorView length = name.contains("on the device") ? device.upload(new int[] {capacity}, 1) : null;
-            kernels.decode(device.stream(), operands[0], operands[1], operands[2], out, capacity, length,
-                    attention.scale());
-            attention.require(name, device.download(out));
-        }
+        caches().forEach(entry -> requireDecoded(kernels, entry.getKey(), entry.getValue(), device));
+    }
+
+    static void requireDecoded(final AttentionKernels kernels, final String name, final AttentionCase attention,
+            final KernelDevice device) {
+        final TensorView[] operands = attention.upload(device, name.hashCode(), PADDING);
+        final TensorView out = device.empty(attention.type, 1, attention.heads * (long) attention.width);
+        final int capacity = attention.keys();
+        final TensorView length = name.contains("on the device") ? device.upload(new int[] {capacity}, 1) : null;
+        kernels.decode(device.stream(), operands[0], operands[1], operands[2], out, capacity, length,
+                attention.scale());
+        attention.require(name, device.download(out));
     }
 
     @Test

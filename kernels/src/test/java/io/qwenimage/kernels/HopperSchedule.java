@@ -2,7 +2,7 @@ package io.qwenimage.kernels;
 
 import java.util.List;
 
-/** What {@link HopperAttentionKernels} hands to its kernel for one sequence, for those who count what the kernel does. */
+/** What {@link HopperAttentionKernels} hands to its kernel for one sequence, for those who count what it does. */
 public final class HopperSchedule {
     /** Queries of a tile. */
     public static final int QUERY_TILE = HopperAttentionKernels.QUERY_TILE;

@@ -19,6 +19,12 @@ record Mutation(String module, String file, int place, String text, String fault
         return new Mutation(module, module + ".cu", 0, text, fault, check);
     }
 
+    /** A fault in a header of the module's own, at the only place with this text. */
+    static Mutation in(final String module, final String header, final String text, final String fault,
+            final Consumer<KernelDevice> check) {
+        return new Mutation(module, header, 0, text, fault, check);
+    }
+
     /** A fault in a header, at the first place with this text. */
     static Mutation inHeader(final String module, final String header, final String text, final String fault,
             final Consumer<KernelDevice> check) {

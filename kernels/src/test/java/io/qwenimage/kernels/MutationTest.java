@@ -23,7 +23,8 @@ class MutationTest {
     @ParameterizedTest(name = "{0}")
     @MethodSource("mutations")
     void testFaultIsNoticed(final Mutation mutation) throws IOException {
-        assertNotNull(MutationRun.fault(mutation.module(), mutation::applied, mutation.check()), () -> "nobody noticed " + mutation);
+        assertNotNull(MutationRun.fault(mutation.module(), mutation::applied, mutation.check()),
+                () -> "nobody noticed " + mutation);
     }
 
     /** Without a fault the same tests pass on the same path: what they notice above is the fault. */

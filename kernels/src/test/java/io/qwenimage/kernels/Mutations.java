@@ -24,38 +24,47 @@ final class Mutations {
         result.addAll(channelNorms());
         result.addAll(products());
         result.addAll(choices());
+        result.addAll(AttentionMutations.all());
         return result;
     }
 
-    /** Leaves out the entries of other types, which would only take the compiler's time. */
+    /** Leaves out the entries of other types, and tiles that no check uses: they would take the compiler's time. */
     static String onlyBf16(final String source) {
-        return source.replaceAll("(?m)^ENTR(?:Y|IES)\\((?:f16|f32),.*\\)$", "")
-                .replaceAll("(?m)^CAST_ENTRY\\((?!f8_e4m3, f8_e4m3, bf16).*\\)$", "");
+        return source.replaceAll("(?m)^(?:\\w+_)?ENTR(?:Y|IES)\\((?:f16|f32),.*\\)$", "")
+                .replaceAll("(?m)^CAST_ENTRY\\((?!f8_e4m3, f8_e4m3, bf16).*\\)$", "")
+                .replaceAll("(?m)^ +ATTENTION_ENTRY\\(attention_(?:64|80|64_short|256)_##.*\\n", "");
     }
 
     private static List<Mutation> norms() {
         final NormKernelsTest test = new NormKernelsTest();
         final Consumer<KernelDevice> modulated = device -> test.testAdaLayerNorm(BF16, 3, 200, device);
-        final Consumer<KernelDevice> two = device -> test.testRmsNorm(BF16, 218, 1032, device);
+        // Two teams with a row each, and one team with two rows.
+        final Consumer<KernelDevice> teams = device -> test.testRmsNorm(BF16, 218, 1032, device);
+        final Consumer<KernelDevice> two = device -> test.testRmsNorm(BF16, 218, 6152, device);
         final Consumer<KernelDevice> ragged = device -> test.testLayerNorm(BF16, 6, 5, device);
         final Consumer<KernelDevice> gated = device -> test.testGatedAddAdaLayerNorm(BF16, 3, 64, device);
         return List.of(
                 Mutation.in("norm", "if (chunk < count) {", "if (true) {", modulated).at(1),
-                Mutation.in("norm", "partial[0]) / a.width;", "partial[0]) / (a.width + 1);",
+                Mutation.in("norm", "team.sum(sum, 0) / a.width;", "team.sum(sum, 0) / (a.width + 1);",
                         device -> test.testAdaLayerNorm(BF16, 3, 16, device)).at(1),
                 Mutation.in("norm", "NORM == Norm::MODULATED ? 1.0f + factor[i] : factor[i]", "factor[i]", modulated),
-                Mutation.in("norm", "partial[NORM == Norm::RMS ? row & 1 : 1]", "partial[1]", two).at(1),
-                Mutation.in("norm", "x.load(a.x + row * a.x_stride, count);", "x.load(a.x + row * a.width, count);",
-                        test::testRowsThatLieApart),
+                Mutation.in("norm", "team.sum(sum, NORM == Norm::RMS ? turn : 1)", "team.sum(sum, 1)", two).at(1),
+                Mutation.in("norm", "x.load(a.x + row * a.x_stride, count, team);",
+                        "x.load(a.x + row * a.width, count, team);", test::testRowsThatLieApart).at(1),
+                Mutation.in("norm", "row += team.count;", "row += team.count + 1;", two),
+                Mutation.in("norm", "    __syncthreads();\n", NO_BARRIER, teams),
                 Mutation.in("norm", "fmaf(factor[i], values[i], base[i])",
                         "fmaf(factor[i], base[i], values[i])", gated),
                 Mutation.in("norm", "x.kept[j].store(a.sum + row * a.width + chunk * V);", "", gated),
                 Mutation.in("norm", "const float difference = to_float(x[i]) - mean;",
                         "const float difference = to_float(x[i]);", ragged),
-                Mutation.in("norm", "min(a.rows, first_row + a.rows_per_block)", "first_row + a.rows_per_block",
-                        device -> test.testRmsNorm(BF16, 217, 1032, device)).at(1),
-                Mutation.inHeader("norm", "types.cuh", "__syncthreads();", NO_BARRIER, two),
-                Mutation.inHeader("norm", "types.cuh", "lane < warps ? partial[lane] : 0.0f", "partial[lane]", two),
+                Mutation.in("norm", "min(a.rows, static_cast<int>(blockIdx.x + 1) * a.rows_per_block)",
+                        "static_cast<int>(blockIdx.x + 1) * a.rows_per_block",
+                        device -> test.testRmsNorm(BF16, 217, 6152, device)).at(1),
+                Mutation.in("norm", "team.cuh", "        named_barrier(index + 1, threads);\n", NO_BARRIER, teams),
+                Mutation.in("norm", "team.cuh", "lane < warps ? partial[number][index * warps + lane] : 0.0f",
+                        "partial[number][index * warps + lane]", two),
+                Mutation.in("norm", "team.cuh", "index * warps + lane", "lane", teams),
                 Mutation.inHeader("norm", "types.cuh", "distance = WARP / 2;", "distance = WARP / 4;", modulated),
                 Mutation.inHeader("norm", "types.cuh", "\"f\"(second), \"f\"(first)", "\"f\"(first), \"f\"(second)",
                         modulated));
@@ -91,8 +100,8 @@ final class Mutations {
     private static List<Mutation> elements() {
         final PointwiseKernelsTest test = new PointwiseKernelsTest();
         return List.of(
-                Mutation.in("pointwise", "aligned && base + THREADS * V <= count", "aligned && base < count",
-                        device -> test.testAdd(BF16, 2049, device)),
+                Mutation.in("pointwise", "aligned && base + THREADS * V * ACCESSES <= count",
+                        "aligned && base < count", device -> test.testAdd(BF16, 4097, device)),
                 Mutation.in("pointwise", "T* const o = out + row * width;", "T* const o = out + row * gate_stride;",
                         device -> test.testSwiGlu(BF16, 2, 64, 0, device)),
                 Mutation.in("pointwise", "* 256.0f", "* 128.0f",
@@ -168,12 +177,23 @@ final class Mutations {
         final Consumer<KernelDevice> best = device -> test.testDraws(BF16, 600, 1, 1, 20, 1, device);
         return List.of(
                 Mutation.in("sampling", "logit > 0 ? __fdiv_rn", "logit < 0 ? __fdiv_rn", draws),
-                Mutation.in("sampling", "until - own;", "until;", draws),
-                Mutation.in("sampling", "before += __shfl_sync(ALL_LANES, until, WARP - 1);", "",
+                Mutation.in("sampling", "const uint64_t before = until - amount;", "const uint64_t before = until;",
+                        draws),
+                Mutation.in("sampling", "place.before += __shfl_sync(ALL_LANES, until, WARP - 1);", "",
                         device -> test.testDraws(BF16, 3000, 1, 2, 0, 1, device)),
+                Mutation.in("sampling", "until += warp < threadIdx.x / WARP ? totals[warp] : 0;", "", draws),
                 Mutation.in("sampling", "        __syncthreads();\n", NO_BARRIER, draws).at(1),
-                Mutation.in("sampling", "select(shared, orders, vocabulary, top_k,",
-                        "select(shared, orders, vocabulary, top_k + 1,", best),
+                Mutation.in("sampling", "search.wanted = top_k;", "search.wanted = top_k + 1;", best),
+                Mutation.in("sampling", "(before + part < before ? 1 : 0)", "0",
+                        device -> test.testDraws(BF16, 5000, 1, 2.5, 0, 0.5, device)),
+                Mutation.in("sampling", "constexpr int SHARE = PART / WARPS;",
+                        "constexpr int SHARE = PART / WARPS / 2;",
+                        device -> test.testDraws(BF16, 3000, 1, 2, 0, 1, device)),
+                Mutation.in("sampling", "place.ties_before += tied_here;", "", device -> test
+                        .testEqualLogitsAtTheBoundary(device)),
+                Mutation.in("sampling", "atomicAdd(&scratch->bins[step][bin], amount);",
+                        "scratch->bins[step][bin] = amount;",
+                        device -> test.testDraws(BF16, 5000, 1, 1, 20, 1, device)),
                 Mutation.in("sampling", "(0xffffffffu - static_cast<uint32_t>(token))", "static_cast<uint32_t>(token)",
                         device -> test.testArgmax(BF16, 1000, 1, device)));
     }

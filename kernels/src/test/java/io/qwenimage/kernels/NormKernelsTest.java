@@ -16,7 +16,7 @@ class NormKernelsTest {
 
     @ParameterizedTest
     @CsvSource({"BF16,5,3072", "F16,30,256", "F32,7,1024", "BF16,1,8", "BF16,3,113", "F16,1,1", "F32,2,203",
-            "BF16,2,9000", "F32,1,4100", "BF16,271,64"})
+            "BF16,2,9000", "F32,1,4100", "BF16,271,64", "BF16,218,1032", "F32,433,260"})
     void testRmsNorm(final ElementType type, final int rows, final int width, final KernelDevice device) {
         final Random random = new Random(width);
         final TensorView x = device.random(random, 2, type, rows, width);
@@ -44,7 +44,7 @@ class NormKernelsTest {
 
     @ParameterizedTest
     @CsvSource({"BF16,5,3072", "F16,30,256", "F32,7,1024", "BF16,1,8", "BF16,3,113", "F16,1,1", "F32,2,203",
-            "BF16,2,9000", "F32,1,4100", "BF16,271,64"})
+            "BF16,2,9000", "F32,1,4100", "BF16,271,64", "BF16,218,1032"})
     void testAdaLayerNorm(final ElementType type, final int rows, final int width, final KernelDevice device) {
         final Random random = new Random(width + 2);
         final TensorView x = device.random(random, 2, type, rows, width);

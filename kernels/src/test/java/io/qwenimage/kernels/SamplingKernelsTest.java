@@ -80,7 +80,7 @@ class SamplingKernelsTest {
         for (int i = 0; i < values.length; i++) {
             values[i] = i * 7 % 64 == 1 ? 2 : i % 3 == 0 ? 1 : -1;
         }
-        final TensorView logits = device.upload(values, ElementType.F32, values.length);
+        final TensorView logits = device.upload(values, ElementType.BF16, values.length);
         for (final Settings settings : new Settings[] {new Settings(1, 1, 30, 1), new Settings(1, 1, 0, 0.5),
             new Settings(1, 1, 30, 0.3)}) {
             final double[] probabilities = SamplingReference.probabilities(values, settings);

@@ -7,7 +7,7 @@ import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
 
-/** Attention at the product's shapes: nothing spilled, no bank conflict in the loop, whole sectors, nothing read twice. */
+/** Attention at the product's shapes: nothing spilled, no bank conflict in the loop, whole sectors, no byte twice. */
 class CountedAttentionTest {
     private static final List<CountedAttention> KERNELS = CountedAttentions.all();
     private static final double WANTED_TERAFLOPS = 650;

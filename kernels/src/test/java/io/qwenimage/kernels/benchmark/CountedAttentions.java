@@ -144,7 +144,8 @@ final class CountedAttentions {
         final int heads = 16;
         final double turns = Math.ceil(16.0 * heads / HopperModel.MULTIPROCESSORS);
         return new CountedAttention("F32, 512 tokens, 16 heads of 80", general(length), new long[] {0},
-                general(length - FEWER * 32), new Work(4.0 * length * length * 80 * heads, 4.0 * 4 * length * 80 * heads,
+                general(length - FEWER * 32), new Work(4.0 * length * length * 80 * heads,
+                        4.0 * 4 * length * 80 * heads,
                 4.0 * 80 * (2 * 32 + 2 * length), USUAL, turns, Math.ceil(turns / 2), 0));
     }
 

@@ -2,8 +2,10 @@ package io.qwenimage.kernels.benchmark;
 
 import static io.qwenimage.kernels.benchmark.LaunchArgument.buffer;
 import static io.qwenimage.kernels.benchmark.LaunchArgument.f32;
+import static io.qwenimage.kernels.benchmark.LaunchArgument.f64;
 import static io.qwenimage.kernels.benchmark.LaunchArgument.i32;
 import static io.qwenimage.kernels.benchmark.LaunchArgument.i64;
+import static io.qwenimage.kernels.benchmark.LaunchArgument.integers;
 import static io.qwenimage.kernels.benchmark.LaunchArgument.nothing;
 
 import java.util.ArrayList;
@@ -18,9 +20,17 @@ import java.util.List;
 final class CountedKernels {
     private static final int TOKENS = 4296;
     private static final int WIDTH = 3072;
-    private static final int ROWS = 12;
+    /** Threads that a row of so many elements takes, and how many rows a block has under way. */
+    private static final int TEAM = 96;
+    private static final int TEAMS = 4;
     private static final int ROW = 2 * WIDTH;
     private static final double USUAL = 1.1;
+    /** Nine windows have each pixel; it comes from L1 and L2. */
+    private static final double WINDOWS = 1.9;
+    /** The bias is read for each row, from L1. */
+    private static final double BIAS = 1.6;
+    /** What blocks read anew: the bins of the step before, the best of the parts; a warp, a word of seen tokens. */
+    private static final double SHARED_BY_BLOCKS = 1.6;
     private CountedKernels() {
     }
 
@@ -29,73 +39,77 @@ final class CountedKernels {
         result.addAll(elements());
         result.addAll(ofThePicture());
         result.addAll(ofTheLanguageModel());
+        result.addAll(ofSampling());
         return result;
     }
 
-    /** Earlier steps of the ladders, as far as they were kept. */
-    static List<CountedKernel> ladder() {
-        final long all = (long) TOKENS * ROW;
-        final long pixels = 512 * 512;
-        final LaunchArgument[] norm = {buffer(all), buffer(ROW), buffer(ROW), buffer(all), i32(WIDTH),
-            f32(1e-6f)};
-        final LaunchArgument[] product = {buffer(7168), buffer(18944L * 7168), buffer(2 * 18944), i32(3584),
-            i32(18944)};
+    /** What runs once a picture or a prompt, or takes next to nothing. */
+    static List<CountedKernel> once() {
         return List.of(
-                new CountedKernel(CountedLaunch.of("norm_v1", "ada_layer_norm_bf16", TOKENS, 1, 256, norm),
-                        "[4296, 3072]", 2.0 * ROW, USUAL, 3),
-                new CountedKernel(CountedLaunch.of("norm_v2", "ada_layer_norm_bf16", TOKENS, 1, 96, norm),
-                        "[4296, 3072]", 2.0 * ROW, USUAL, 2),
-                new CountedKernel(CountedLaunch.of("rope_v1", "qk_norm_rope_bf16", TOKENS * 6, 1, 128, buffer(all),
-                        buffer(256), buffer(TOKENS * 256L), buffer(TOKENS * 256L), buffer(all), i32(TOKENS), i32(24),
-                        i32(128), f32(1e-6f)), "[4296, 24, 128]", 4 * (512 + 512 / 24.0), USUAL, 2),
-                new CountedKernel(CountedLaunch.of("channelnorm_v1", "channel_norm_bf16", 1 << 16, 1, 128,
-                        buffer(192 * pixels), buffer(192), buffer(192 * pixels), i64(pixels), i32(96)),
-                        "[512, 512, 96] with SiLU", 4 * 384, USUAL, 2),
-                new CountedKernel(CountedLaunch.of("matvec_v1", "matrix_vector1_bf16", 4736, 1, 128, product),
-                        "[1, 3584] by [18944, 3584]", 4 * 7168 + 8, USUAL, 1 + 3584 / 32),
-                new CountedKernel(CountedLaunch.of("matvec_v2", "matrix_vector1_bf16", 4736, 1, 128, product),
-                        "[1, 3584] by [18944, 3584]", 4 * 7168 + 8, USUAL, 1 + 3584 / 256));
+                new CountedKernel(CountedLaunch.of("rope", "qk_norm_rope_multimodal_bf16", 256, 1, 128,
+                        buffer(1024 * 9216L), nothing(), integers(new int[3 * 1024]), buffer(256),
+                        buffer(1024 * 7168L), i32(1024), i32(28), i32(128), i64(4608), i64(3584), i32(28), i64(1024),
+                        i32(16), i32(24), i32(24), i32(0), f32(1e-6f)), "[1024, 28, 128] of a prompt", 4 * 2.0 * 7168,
+                        USUAL, 1 + 28 / 8),
+                new CountedKernel(CountedLaunch.of("pointwise", "timestep_embedding_bf16", 1, 1, 128, buffer(4),
+                        buffer(512), buffer(512), i32(128), f32(1000)), "[1] by [128], a step", 4 + 512 + 512, USUAL,
+                        1),
+                new CountedKernel(CountedLaunch.of("latents", "pack_latents_f32", 256, 1, 256, buffer(1 << 20),
+                        buffer(1 << 20), i32(16), i32(128), i32(128)), "[16, 128, 128] to [4096, 64]", 256 * 2 * 16,
+                        2.1,
+                        1));
     }
 
     private static List<CountedKernel> norms() {
         final long all = (long) TOKENS * ROW;
-        final int[] grid = {TOKENS / ROWS, 1};
-        final String shape = "[4296, 3072], a block of the denoiser";
         return List.of(
-                new CountedKernel(CountedLaunch.of("norm", "ada_layer_norm_bf16", grid[0], grid[1], 96, buffer(all),
-                        buffer(ROW), buffer(ROW), buffer(all), i32(TOKENS), i32(WIDTH), i64(WIDTH), i32(ROWS),
-                        f32(1e-6f)), shape, 2.0 * ROWS * ROW, USUAL, 1 + ROWS),
-                new CountedKernel(CountedLaunch.of("norm", "gated_add_ada_layer_norm_bf16", grid[0], grid[1], 96,
-                        buffer(all), buffer(all), buffer(ROW), buffer(ROW), buffer(ROW), buffer(all), buffer(all),
-                        i32(TOKENS), i32(WIDTH), i64(WIDTH), i32(ROWS), f32(1e-6f)), shape, 4.0 * ROWS * ROW, USUAL,
-                        1 + ROWS),
-                new CountedKernel(CountedLaunch.of("norm", "gated_add_bf16", grid[0], grid[1], 96, buffer(all),
-                        buffer(all), buffer(ROW), buffer(all), i32(TOKENS), i32(WIDTH), i64(WIDTH), i32(ROWS)), shape,
-                        3.0 * ROWS * ROW, USUAL, 1 + ROWS),
-                new CountedKernel(CountedLaunch.of("norm", "rms_norm_bf16", grid[0], grid[1], 96, buffer(all),
-                        buffer(ROW), buffer(all), i32(TOKENS), i32(WIDTH), i64(WIDTH), i32(ROWS), f32(1e-6f)), shape,
-                        2.0 * ROWS * ROW, USUAL, 1 + ROWS),
+                norm("ada_layer_norm_bf16", 2, 2, buffer(all), buffer(ROW), buffer(ROW), buffer(all)),
+                norm("gated_add_ada_layer_norm_bf16", 3, 4, buffer(all), buffer(all), buffer(ROW), buffer(ROW),
+                        buffer(ROW), buffer(all), buffer(all)),
+                norm("gated_add_bf16", 1, 3, buffer(all), buffer(all), buffer(ROW), buffer(all)),
+                norm("rms_norm_bf16", 1, 2, buffer(all), buffer(ROW), buffer(all)),
+                norm("layer_norm_bf16", 2, 2, buffer(all), buffer(ROW), buffer(ROW), buffer(all)),
                 new CountedKernel(CountedLaunch.of("rope", "qk_norm_rope_bf16", TOKENS / 4, 1, 128, buffer(3 * all),
                         buffer(256), buffer(TOKENS * 256L), buffer(TOKENS * 256L), buffer(all), i32(TOKENS), i32(24),
                         i32(128), i64(3L * WIDTH), i64(WIDTH), i32(24), i32(0), f32(1e-6f)),
-                        "[4296, 24, 128], queries out of a fused projection", 4 * (2.0 * ROW + 512), USUAL, 1 + 24 / 4));
+                        "[4296, 24, 128], queries out of a fused projection", 4 * (2.0 * ROW + 512), USUAL,
+                        1 + 24 / 8));
+    }
+
+    /** @param vectors that all rows have in common; @param operands that each row reads or writes */
+    private static CountedKernel norm(final String entry, final int vectors, final int operands,
+            final LaunchArgument... buffers) {
+        final int rows = Math.ceilDiv(TOKENS, 2 * HopperModel.MULTIPROCESSORS);
+        final List<LaunchArgument> arguments = new ArrayList<>(List.of(buffers));
+        arguments.addAll(List.of(i32(TOKENS), i32(WIDTH), i64(WIDTH), i32(rows), i32(TEAM)));
+        if (!entry.startsWith("gated_add_bf16")) {
+            arguments.add(f32(1e-6f));
+        }
+        return new CountedKernel(new CountedLaunch("norm", entry, new int[] {Math.ceilDiv(TOKENS, rows), 1, 1},
+                TEAMS * TEAM, vectors * ROW, arguments), "[4296, 3072], a block of the denoiser",
+                (double) operands * rows * ROW, USUAL, Math.ceilDiv(rows, TEAMS));
     }
 
     private static List<CountedKernel> elements() {
         final int count = 1024 * 12288;
-        final int[] grid = {count / 2048, 1};
+        final int[] grid = {count / 4096, 1};
         return List.of(
                 new CountedKernel(CountedLaunch.of("pointwise", "gelu_tanh_bf16", grid[0], grid[1], 256,
                         buffer(2L * count), buffer(2L * count), i64(count)),
-                        "[1024, 12288], a quarter of the feed-forward", 2 * 4096, USUAL, 1),
+                        "[1024, 12288], a quarter of the feed-forward", 4 * 4096, USUAL, 1),
                 new CountedKernel(CountedLaunch.of("pointwise", "add_bf16", grid[0], grid[1], 256, buffer(2L * count),
-                        buffer(2L * count), buffer(2L * count), i64(count)), "[1024, 12288]", 3 * 4096, USUAL, 1),
+                        buffer(2L * count), buffer(2L * count), i64(count)), "[1024, 12288]", 6 * 4096, USUAL, 1),
                 new CountedKernel(CountedLaunch.of("pointwise", "swiglu_bf16", 9, 256, 256, buffer(256L * 4 * 18944),
                         buffer(256L * 4 * 18944), buffer(256L * 2 * 18944), i32(256), i32(18944), i64(2L * 18944),
                         i64(2L * 18944)), "[256, 18944] out of a fused projection", 3 * 4096, USUAL, 1),
                 new CountedKernel(CountedLaunch.of("pointwise", "cast_f8_e4m3_bf16", grid[0], grid[1], 256,
-                        buffer(count), buffer(2L * count), i64(count)), "[1024, 12288], stored weights", 3 * 2048,
-                        USUAL, 1));
+                        buffer(count), buffer(2L * count), i64(count)), "[1024, 12288], stored weights", 6 * 2048,
+                        USUAL, 1),
+                new CountedKernel(CountedLaunch.of("epilogue", "epilogue_bf16", 16 * HopperModel.MULTIPROCESSORS, 1,
+                        256,
+                        buffer(2L * count), buffer(2 * 12288), nothing(), buffer(2L * count), i64(count), i32(12288),
+                        i32(3)), "[1024, 12288], bias and GELU", 4.0 * count / (16 * HopperModel.MULTIPROCESSORS), BIAS,
+                        3));
     }
 
     private static List<CountedKernel> ofThePicture() {
@@ -104,9 +118,9 @@ final class CountedKernels {
                 new CountedKernel(CountedLaunch.of("latents", "guidance_step_bf16", 512, 1, 128, buffer(1 << 20),
                         buffer(1 << 19), buffer(1 << 19), buffer(1 << 20), i32(4096), i32(64), i32(16), f32(4),
                         buffer(4)), "[4096, 64], a step with guidance", 8 * 64 * 12, USUAL, 1),
-                new CountedKernel(CountedLaunch.of("latents", "unpack_latents_bf16", 256, 1, 256, buffer(1 << 20),
+                new CountedKernel(CountedLaunch.of("latents", "unpack_latents_bf16", 128, 1, 256, buffer(1 << 20),
                         buffer(64), buffer(64), buffer(1 << 19), i32(16), i32(128), i32(128)),
-                        "[4096, 64] to [128, 128, 16]", 256 * (16 + 8), 1.5, 1),
+                        "[4096, 64] to [128, 128, 16]", 512 * (16 + 8), USUAL, 1),
                 new CountedKernel(CountedLaunch.of("latents", "pixels_bf16", 3072, 1, 256, buffer(6 << 20),
                         buffer(3 << 20), i64(3 << 20)), "[1024, 1024, 3]", 1024 * 3, USUAL, 1),
                 new CountedKernel(CountedLaunch.of("channelnorm", "channel_norm_bf16", pixels / 224, 1, 128,
@@ -114,7 +128,11 @@ final class CountedKernels {
                         i32(7), i32(1)), "[512, 512, 96] with SiLU, the decoder", 224 * 2 * 192, USUAL, 7),
                 new CountedKernel(CountedLaunch.of("rows", "upsample_nearest", 48, 256, 128, buffer(384L << 16),
                         buffer(384L << 18), i32(256), i32(256), i32(384)), "[256, 256, 192] of BF16, the decoder",
-                        5 * 2048, USUAL, 1));
+                        5 * 2048, USUAL, 1),
+                new CountedKernel(CountedLaunch.of("unfold", "unfold_bf16", 1728, 1, 256, buffer(192L << 16),
+                        buffer((192L * 9) << 12), i32(256), i32(256), i32(96), i32(3), i32(3), i32(1), i32(1), i32(1),
+                        i32(256), i32(64), i64(4096)), "16 rows of [256, 256, 96], windows of 3 x 3",
+                        4096 * (1 + 1 / 9.0), WINDOWS, 1));
     }
 
     private static List<CountedKernel> ofTheLanguageModel() {
@@ -128,5 +146,38 @@ final class CountedKernels {
                 new CountedKernel(CountedLaunch.of("rows", "gather_rows", 4, 1024, 128, buffer(64L * 7168),
                         buffer(4096), buffer(1024L * 7168), i32(1024), i32(64), i64(7168), i64(7168), i64(7168)),
                         "[1024, 3584] of BF16, embedding", 2 * 2048, USUAL, 2));
+    }
+
+    /** The launches of one token: top-k, then top-p, of a vocabulary of 151,936. */
+    private static List<CountedKernel> ofSampling() {
+        final int vocabulary = 151936;
+        final int parts = Math.ceilDiv(vocabulary, 2048);
+        final LaunchArgument logits = buffer(2L * vocabulary);
+        final LaunchArgument seen = buffer(vocabulary / 8);
+        final LaunchArgument orders = buffer(4L * vocabulary);
+        final LaunchArgument scratch = buffer(9 * 32 + 8 * 256 * 8 + 24 * Math.ceilDiv(parts, 4) * 4);
+        final LaunchArgument token = buffer(4);
+        final String shape = "[151936]";
+        final double read = 4 * 2048;
+        return List.of(
+                new CountedKernel(CountedLaunch.of("sampling", "argmax_parts_bf16", parts, 1, 512, logits, seen,
+                        scratch,
+                        i32(vocabulary), f32(1.05f)), shape, 2048 * 2.125, SHARED_BY_BLOCKS, 2),
+                new CountedKernel(CountedLaunch.of("sampling", "argmax_bf16", 1, 1, 512, logits, seen, scratch, token,
+                        i32(vocabulary)), shape, 8 * parts, 1.5, 3),
+                new CountedKernel(CountedLaunch.of("sampling", "sample_orders_bf16", parts, 1, 512, logits, seen,
+                        orders,
+                        scratch, i32(vocabulary), f32(1.05f)), shape, 2048 * 6.125, SHARED_BY_BLOCKS, 2),
+                new CountedKernel(CountedLaunch.of("sampling", "sample_digit", parts, 1, 512, orders, scratch,
+                        i32(vocabulary), i32(0), i32(1), f64(0.7), i32(20), f64(0.8)), shape + ", first digit of top-k",
+                        read, USUAL, 1),
+                new CountedKernel(CountedLaunch.of("sampling", "sample_digit", parts, 1, 512, orders, scratch,
+                        i32(vocabulary), i32(5), i32(0), f64(0.7), i32(20), f64(0.8)),
+                        shape + ", second digit of top-p",
+                        read, SHARED_BY_BLOCKS, 3),
+                new CountedKernel(CountedLaunch.of("sampling", "sample_parts", parts, 1, 512, orders, scratch,
+                        i32(vocabulary), i32(8), f64(0.7), f64(0.8)), shape, read, SHARED_BY_BLOCKS, 3),
+                new CountedKernel(CountedLaunch.of("sampling", "sample_draw", 1, 1, 512, orders, scratch, seen, token,
+                        i32(vocabulary), i32(8), f64(0.7), f64(0.8), f64(0.5)), shape, 24 * parts + read, 1.5, 6));
     }
 }
