@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.List;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
@@ -45,6 +46,8 @@ class CudaIT {
     @BeforeAll
     void startFlows(@TempDir final Path folder) throws IOException, InterruptedException {
         final Path template = RealNiFi.flowTemplates().resolve(TextToImageFlow.TEMPLATE);
+        Assumptions.assumeTrue(CudaNiFi.isPossible(), "the stand-ins for NVIDIA's libraries need Linux and a C "
+                + "compiler (cc, gcc or clang) on the path");
         nifi = CudaNiFi.start();
         gpu = TextToImageFlow.start(nifi.server(), onGpu(template, folder), folder.resolve("gpu"),
                 NiFiInstance.freePort());

@@ -6,15 +6,18 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** A NiFi of its own with our NAR, in whose process stand-ins for NVIDIA's libraries pose as a GPU. */
 final class CudaNiFi implements AutoCloseable {
     /** Under the serial collector the stand-ins hang: JCuda keeps an array in place while a call comes back to Java. */
     private static final List<String> JAVA_OPTIONS = List.of("-Xmx2g", "-XX:+UseG1GC");
+    private static final List<String> COMPILERS = List.of("cc", "gcc", "clang");
     private static final Duration ANSWER_LIMIT = Duration.ofMinutes(1);
 
     private final NiFiInstance nifi;
@@ -24,6 +27,13 @@ final class CudaNiFi implements AutoCloseable {
     private CudaNiFi(final NiFiInstance nifi, final URI door) {
         this.nifi = nifi;
         this.door = door;
+    }
+
+    /** Whether this machine can have the stand-ins: they are built when they are installed, for Linux's loader. */
+    static boolean isPossible() {
+        return System.getProperty("os.name").startsWith("Linux") && COMPILERS.stream().anyMatch(compiler ->
+                Stream.of(System.getenv("PATH").split(File.pathSeparator)).anyMatch(folder ->
+                        Files.isExecutable(Path.of(folder, compiler))));
     }
 
     /** Starts it, and deploys the NAR. */
