@@ -1,0 +1,81 @@
+package io.qwenimage.backend;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+
+import io.qwenimage.Tensors;
+import io.qwenimage.tensor.HostTensor;
+import io.qwenimage.tensor.Shape;
+import io.qwenimage.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class JointHeadsTest {
+    private static final int HEADS = 3;
+    private static final int SIZE = 16;
+
+    /** Sequences of different lengths, one, two and three of them. */
+    private static final List<JointSequences> CASES = List.of(JointSequences.one(5, 7),
+            JointSequences.one(2, 9).then(JointSequences.one(6, 9)),
+            JointSequences.one(1, 4).then(JointSequences.one(3, 2)).then(JointSequences.one(2, 5)));
+
+    @ParameterizedTest
+    @MethodSource("io.qwenimage.backend.Backends#all")
+    void equalWhatTheyAreComposedOf(final Backends.Named kind) {
+        for (final JointSequences sequences : CASES) {
+            final List<HostTensor> expected = joint(new ReferenceBackend(), sequences);
+            final List<HostTensor> actual = joint(kind.open(), sequences);
+            for (int i = 0; i < expected.size(); i++) {
+                Tensors.assertClose("part " + i + " of " + sequences, expected.get(i), actual.get(i), 1e-5);
+            }
+        }
+    }
+
+    /** Text first in even sequences, pictures first in odd ones. */
+    @Test
+    void theOrderKeepsPicturesOfTwoSequencesTogether() {
+        final JointSequences sequences = JointSequences.one(1, 2).then(JointSequences.one(2, 2));
+        try (Backend backend = new ReferenceBackend(); Arena arena = backend.openArena("test")) {
+            final Tensor text = backend.upload(arena, HostTensor.ofFloats(Shape.of(3, 1), 1, 2, 3));
+            final Tensor image = backend.upload(arena, HostTensor.ofFloats(Shape.of(4, 1), 10, 20, 30, 40));
+            final Tensor joint = sequences.join(backend, arena, text, image);
+            assertArrayEquals(new float[] {1, 10, 20, 30, 40, 2, 3}, backend.download(joint).toFloats());
+            assertArrayEquals(new float[] {1, 2, 3},
+                    backend.download(sequences.firstOf(backend, arena, joint)).toFloats());
+            assertArrayEquals(new float[] {10, 20, 30, 40},
+                    backend.download(sequences.secondOf(backend, arena, joint)).toFloats());
+            assertArrayEquals(new int[] {0, 3, 7}, sequences.pattern().queryOffsets());
+        }
+    }
+
+    /** Queries, keys, values, and the parts of the queries again; the backend is closed. */
+    private static List<HostTensor> joint(final Backend opened, final JointSequences sequences) {
+        final Samples samples = new Samples(sequences.count());
+        try (Backend backend = opened; Arena arena = backend.openArena("test")) {
+            final JointHeads heads = backend.jointHeads(arena, stream(backend, arena, samples,
+                    sequences.first()[sequences.count()]), stream(backend, arena, samples,
+                    sequences.second()[sequences.count()]), HEADS, 1e-6f, sequences);
+            final List<HostTensor> results = new ArrayList<>();
+            for (final Tensor part : List.of(heads.query(), heads.key(), heads.value(),
+                    sequences.firstOf(backend, arena, heads.query()),
+                    sequences.secondOf(backend, arena, heads.query()))) {
+                results.add(backend.download(part));
+            }
+            return results;
+        }
+    }
+
+    private static JointHeads.Stream stream(final Backend backend, final Arena arena, final Samples samples,
+            final int tokens) {
+        return new JointHeads.Stream(backend.upload(arena, samples.normal(1f, tokens, HEADS * SIZE)),
+                backend.upload(arena, samples.normal(1f, tokens, HEADS * SIZE)),
+                backend.upload(arena, samples.normal(1f, tokens, HEADS * SIZE)),
+                backend.weight(arena, samples.normal(1f, SIZE), WeightRole.VECTOR),
+                backend.weight(arena, samples.normal(1f, SIZE), WeightRole.VECTOR),
+                new RotaryTable(backend.uploadExact(arena, samples.normal(1f, tokens, SIZE / 2)),
+                        backend.uploadExact(arena, samples.normal(1f, tokens, SIZE / 2)),
+                        RotaryTable.Pairs.NEIGHBOURS));
+    }
+}
