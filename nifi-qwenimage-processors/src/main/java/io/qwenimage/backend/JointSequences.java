@@ -8,8 +8,9 @@ import java.util.List;
 
 /**
  * How sequences of two streams, such as text and picture, lie in joint attention. In each stream they lie one after the
- * other; in the joint order even sequences have their tokens of the first stream before those of the second, odd ones the
- * other way round, so that the second stream's tokens of two sequences stay together. No token sees another sequence's.
+ * other; in the joint order even sequences have their tokens of the first stream before those of the second, odd ones
+ * the other way round, so that the second stream's tokens of two sequences stay together. No token sees another
+ * sequence's.
  *
  * @param first  sequence s has the tokens from first[s] to first[s + 1] of the first stream
  * @param second the same for the second stream

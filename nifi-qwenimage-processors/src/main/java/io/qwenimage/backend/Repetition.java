@@ -4,7 +4,7 @@ import io.qwenimage.tensor.Tensor;
 
 /** Work that is done again and again on tensors of the same shapes, such as a denoising step. */
 public interface Repetition extends AutoCloseable {
-    /** One round: reads the inputs and makes one tensor in the arena. It brings nothing from the host and asks for nothing. */
+    /** One round: reads the inputs and makes one tensor in the arena; brings nothing from the host and fetches nothing. */
     @FunctionalInterface
     interface Round {
         /**

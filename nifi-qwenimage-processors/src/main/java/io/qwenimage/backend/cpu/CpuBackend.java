@@ -151,7 +151,8 @@ public final class CpuBackend implements Backend {
         long length = 0;
         for (int i = 0; i < parts.length; i++) {
             sources[i] = Operands.own(parts[i], "part");
-            Require.that(Require.inner(sources[i]).equals(Require.inner(sources[0])) && sources[i].dtype() == sources[0].dtype(),
+            Require.that(Require.inner(sources[i]).equals(Require.inner(sources[0]))
+                    && sources[i].dtype() == sources[0].dtype(),
                     "parts %s do not fit together", Arrays.toString(parts));
             length += sources[i].shape().extent(0);
         }

@@ -7,8 +7,8 @@ import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 
 /**
- * An arena over a device's pool. Giving memory back takes effect in the order of the stream, so that it needs no waiting:
- * whatever was launched before has read it by the time that it is written again.
+ * An arena over a device's pool. Giving memory back takes effect in the order of the stream, so that it needs no
+ * waiting: whatever was launched before has read it by the time that it is written again.
  */
 final class CudaArena extends OwningArena {
     private final CudaBackend backend;

@@ -19,9 +19,7 @@ final class Operands {
     /** The same with a number of axes, none of them empty. */
     static CudaTensor ranked(final Tensor tensor, final int rank, final String name) {
         final CudaTensor own = own(tensor, name);
-        Require.that(own.shape().rank() == rank && own.shape().elements() > 0, "%s %s must have %s axes and elements", name,
-                tensor, rank);
-        return own;
+        return Require.rank(own, rank, name);
     }
 
     /** The same with a shape. */

@@ -47,7 +47,8 @@ final class RecordedRounds implements Repetition {
         if (closed) {
             throw new IllegalStateException("a repetition was used after it had been closed");
         }
-        final List<String> asked = Arrays.stream(inputs).map(input -> input.dtype() + input.shape().toString()).toList();
+        final List<String> asked = Arrays.stream(inputs)
+                .map(input -> input.dtype() + input.shape().toString()).toList();
         if (!asked.equals(shapes)) {
             forget();
             final Tensor result = round.run(arena, inputs);
