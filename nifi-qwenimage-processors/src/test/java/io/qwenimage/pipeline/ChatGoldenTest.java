@@ -59,9 +59,9 @@ final class ChatGoldenTest {
             final ChatAnswer answer = pipeline.chat(new ChatRequest(images, description.get("prompt").asText(), tokens,
                     null, List.of()), comparing(expected, description.at("/tolerance"), named, heard),
                     Cancellation.NEVER);
-            assertArrayEquals(ints(expected.tensor("input_ids")), answer.inputIds());
+            assertArrayEquals(VisionGoldens.ints(expected.tensor("input_ids")), answer.inputIds());
             final int[] ids = answer.tokenIds();
-            final int[] wanted = ints(expected.tensor("token_ids"));
+            final int[] wanted = VisionGoldens.ints(expected.tensor("token_ids"));
             if (named.rounding() == 0) {
                 assertArrayEquals(Arrays.copyOf(wanted, Math.min(wanted.length, tokens)), ids);
             } else {
@@ -128,9 +128,5 @@ final class ChatGoldenTest {
             }
         }
         return folders;
-    }
-
-    private static int[] ints(final HostTensor tensor) {
-        return Arrays.stream(tensor.toLongs()).mapToInt(Math::toIntExact).toArray();
     }
 }

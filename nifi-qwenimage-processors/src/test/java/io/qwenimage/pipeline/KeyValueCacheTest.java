@@ -84,7 +84,7 @@ final class KeyValueCacheTest {
     }
 
     private static void compare(final Backend backend, final VisionLanguageModel model, final WeightSource expected) {
-        int[] ids = ints(expected.tensor("input_ids"));
+        int[] ids = VisionGoldens.ints(expected.tensor("input_ids"));
         try (Arena arena = backend.openArena("cached")) {
             final VisionLanguageModel.Conversation cached = model.converse(arena, ids.length + TOKENS);
             HostTensor logits = begin(backend, arena, model, cached, ids, expected);
@@ -108,27 +108,14 @@ final class KeyValueCacheTest {
 
     private static HostTensor begin(final Backend backend, final Arena arena, final VisionLanguageModel model,
             final VisionLanguageModel.Conversation conversation, final int[] ids, final WeightSource expected) {
-        final List<VisionGrid> grids = grids(expected);
+        final List<VisionGrid> grids = VisionGoldens.grids(expected, "image_grid_thw");
         final VisionTower.Features features = grids.isEmpty() ? null : model.encode(arena,
                 expected.tensor("pixel_values"), grids, Cancellation.NEVER, VisionTower.BlockObserver.NONE);
         return conversation.begin(ids, features, model.layout(ids, grids), Cancellation.NEVER);
     }
 
-    private static List<VisionGrid> grids(final WeightSource expected) {
-        if (!expected.names().contains("image_grid_thw")) {
-            return List.of();
-        }
-        final int[] values = ints(expected.tensor("image_grid_thw"));
-        return IntStream.range(0, values.length / 3)
-                .mapToObj(i -> new VisionGrid(values[3 * i], values[3 * i + 1], values[3 * i + 2])).toList();
-    }
-
     private static int best(final HostTensor logits) {
         final float[] values = logits.toFloats();
         return IntStream.range(0, values.length).reduce(0, (a, b) -> values[b] > values[a] ? b : a);
-    }
-
-    private static int[] ints(final HostTensor tensor) {
-        return Arrays.stream(tensor.toLongs()).mapToInt(Math::toIntExact).toArray();
     }
 }

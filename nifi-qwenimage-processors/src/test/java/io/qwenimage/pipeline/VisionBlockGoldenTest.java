@@ -8,9 +8,7 @@ import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Backends;
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.model.ConfigFile;
-import io.qwenimage.model.vision.VisionGrid;
 import io.qwenimage.model.vision.VisionTower;
-import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.weights.SafetensorsFile;
 import io.qwenimage.weights.WeightSource;
 import java.io.IOException;
@@ -26,7 +24,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
-/** Vision towers block by block, and what they add to the first layers, against transformers; see goldens-vision/blocks. */
+/** Vision towers block by block, and their features for the first layers, against transformers. */
 final class VisionBlockGoldenTest {
     private static final Path BLOCKS = Path.of("src/test/resources/goldens-vision/blocks");
     private static final String TOWER = "visual.";
@@ -58,7 +56,7 @@ final class VisionBlockGoldenTest {
                 Arena arena = backend.openArena("test")) {
             final Set<String> heard = new TreeSet<>();
             final VisionTower.Features features = loaded.model().encode(arena, expected.tensor("input.pixel_values"),
-                    grids(expected.tensor("input.image_grid_thw")), Cancellation.NEVER, (name, hidden) -> {
+                    VisionGoldens.grids(expected, "input.image_grid_thw"), Cancellation.NEVER, (name, hidden) -> {
                         heard.add(TOWER + name);
                         named.assertClose(name, expected.tensor(TOWER + name), backend.download(hidden), tolerance);
                     });
@@ -73,14 +71,5 @@ final class VisionBlockGoldenTest {
                         backend.download(features.embeddings()), tolerance);
             }
         }
-    }
-
-    private static List<VisionGrid> grids(final HostTensor thw) {
-        final long[] values = thw.toLongs();
-        final List<VisionGrid> grids = new ArrayList<>();
-        for (int i = 0; i < values.length; i += 3) {
-            grids.add(new VisionGrid((int) values[i], (int) values[i + 1], (int) values[i + 2]));
-        }
-        return grids;
     }
 }

@@ -57,8 +57,8 @@ final class VisionLanguageGoldenTest {
 
     private static void checkConversation(final Backends.Named named, final Backend backend, final Arena arena,
             final VisionLanguageModel model, final WeightSource expected, final double tolerance) {
-        final int[] ids = ints(expected.tensor("input_ids"));
-        final List<VisionGrid> grids = grids(expected);
+        final int[] ids = VisionGoldens.ints(expected.tensor("input_ids"));
+        final List<VisionGrid> grids = VisionGoldens.grids(expected, "image_grid_thw");
         VisionTower.Features features = null;
         if (!grids.isEmpty()) {
             features = model.encode(arena, expected.tensor("pixel_values"), grids, Cancellation.NEVER,
@@ -71,12 +71,12 @@ final class VisionLanguageGoldenTest {
             }
         }
         final PromptLayout layout = model.layout(ids, grids);
-        final int[] positions = ints(expected.tensor("position_ids"));
+        final int[] positions = VisionGoldens.ints(expected.tensor("position_ids"));
         assertArrayEquals(Arrays.copyOfRange(positions, 0, ids.length), layout.positions().time());
         assertArrayEquals(Arrays.copyOfRange(positions, ids.length, 2 * ids.length), layout.positions().row());
         assertArrayEquals(Arrays.copyOfRange(positions, 2 * ids.length, 3 * ids.length), layout.positions().column());
 
-        final int[] answer = ints(expected.tensor(expected.names().contains("token_ids_without_penalty")
+        final int[] answer = VisionGoldens.ints(expected.tensor(expected.names().contains("token_ids_without_penalty")
                 ? "token_ids_without_penalty" : "token_ids"));
         final VisionLanguageModel.Conversation conversation = model.converse(arena, ids.length + answer.length);
         HostTensor logits = conversation.begin(ids, features, layout, Cancellation.NEVER);
@@ -89,26 +89,11 @@ final class VisionLanguageGoldenTest {
         assertArrayEquals(answer, tokens);
     }
 
-    private static List<VisionGrid> grids(final WeightSource expected) {
-        final List<VisionGrid> grids = new ArrayList<>();
-        if (expected.names().contains("image_grid_thw")) {
-            final int[] values = ints(expected.tensor("image_grid_thw"));
-            for (int i = 0; i < values.length; i += 3) {
-                grids.add(new VisionGrid(values[i], values[i + 1], values[i + 2]));
-            }
-        }
-        return grids;
-    }
-
     private static int best(final float[] logits) {
         int best = 0;
         for (int i = 1; i < logits.length; i++) {
             best = logits[i] > logits[best] ? i : best;
         }
         return best;
-    }
-
-    private static int[] ints(final HostTensor tensor) {
-        return Arrays.stream(tensor.toLongs()).mapToInt(Math::toIntExact).toArray();
     }
 }
