@@ -71,14 +71,23 @@ public interface Backend extends AutoCloseable {
     Tensor concat(Arena arena, Tensor... parts);
 
     /**
-     * Copies rows into a tensor that grows, such as a cache of keys and values: the one operation that changes an
-     * argument.
+     * Copies rows into a tensor that grows, such as a cache of keys and values; this and {@link #storeColumns} are the
+     * operations that change an argument.
      *
      * @param target [capacity, ...]
      * @param row    where the first row goes
      * @param rows   [L, ...], inner extents and type as those of the target
      */
     void store(Tensor target, long row, Tensor rows);
+
+    /**
+     * Copies columns into a tensor that is made part by part.
+     *
+     * @param target  [L, D]
+     * @param column  where the first column goes
+     * @param columns [L, n], type as that of the target
+     */
+    void storeColumns(Tensor target, long column, Tensor columns);
 
     /** Rows of a table: [count, width]; ids outside the table are refused. */
     Tensor embedding(Arena arena, Tensor table, int... ids);

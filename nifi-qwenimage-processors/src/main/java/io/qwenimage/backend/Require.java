@@ -50,6 +50,15 @@ public final class Require {
                 "x %s with %s is smaller than weight %s", x, padding, weight);
     }
 
+    /** Columns that lie within a matrix of as many rows and of the same type. */
+    public static void columns(final Tensor target, final long column, final Tensor columns) {
+        rank(target, 2, "target");
+        rank(columns, 2, "columns");
+        that(target.shape().extent(0) == columns.shape().extent(0) && target.dtype() == columns.dtype() && column >= 0
+                && column + columns.shape().extent(1) <= target.shape().extent(1),
+                "columns %s do not fit into %s at column %s", columns, target, column);
+    }
+
     /** All axes but the outermost. */
     public static Shape inner(final Tensor tensor) {
         final long[] extents = tensor.shape().toArray();

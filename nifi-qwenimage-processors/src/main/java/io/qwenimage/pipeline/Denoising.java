@@ -13,6 +13,7 @@ import io.qwenimage.model.qwenimage.PatchGrid;
 import io.qwenimage.model.qwenimage.QwenImageConfig;
 import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel;
 import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel.BlockObserver;
+import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel.StepModulation;
 import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel.TextContext;
 import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
@@ -57,7 +58,7 @@ final class Denoising implements Stage {
             final Beginning beginning = beginning(start, grid, request.seed());
             HostTensor packed = beginning.at(schedule.sigma(first));
             Tensor latents = backend.uploadExact(current, packed); // [T, 4 c]
-            try (Steps steps = new Steps(arena, guidance, schedule, cancellation)) {
+            try (Steps steps = new Steps(arena, guidance, schedule, first, cancellation)) {
                 for (int step = first; step < schedule.steps(); step++) {
                     cancellation.check();
                     final Arena next = arena.open("latents after step " + step);
@@ -123,12 +124,13 @@ final class Denoising implements Stage {
     private final class Steps implements AutoCloseable {
         private final Guidance guidance;
         private final Cancellation cancellation;
-        private final Tensor times;
+        private final StepModulations modulations;
         private final Tensor deltas;
         private final Repetition repetition;
         private TextContext together;
 
-        Steps(final Arena arena, final Guidance guidance, final Schedule schedule, final Cancellation cancellation) {
+        Steps(final Arena arena, final Guidance guidance, final Schedule schedule, final int first,
+                final Cancellation cancellation) {
             this.guidance = guidance;
             this.cancellation = cancellation;
             final float[] modelTimes = new float[schedule.steps()];
@@ -137,7 +139,8 @@ final class Denoising implements Stage {
                 modelTimes[step] = schedule.modelTime(step);
                 differences[step] = schedule.delta(step);
             }
-            times = QwenImageTransformer2DModel.times(backend, arena, modelTimes);
+            modulations = new StepModulations(backend, transformer.model(), arena, modelTimes, first,
+                    guidance.conditional().cleanTime(), cancellation);
             deltas = backend.uploadExact(arena, HostTensor.ofFloats(Shape.of(differences.length), differences));
             together = together(arena);
             repetition = backend.repeat(this::step);
@@ -154,7 +157,7 @@ final class Denoising implements Stage {
 
         /** Latents after a step, [T, 4 c]. */
         Tensor run(final Arena arena, final Tensor latents, final int step) {
-            final Tensor time = QwenImageTransformer2DModel.time(backend, times, step);
+            final Tensor time = modulations.at(step);
             final Tensor delta = backend.slice(deltas, step, Shape.of(1));
             try {
                 return repetition.run(arena, latents, time, delta);
@@ -188,7 +191,8 @@ final class Denoising implements Stage {
         }
 
         private Tensor forward(final Arena arena, final Tensor pictures, final Tensor time, final TextContext context) {
-            return transformer.model().forward(arena, pictures, time, context, cancellation, BlockObserver.NONE);
+            return transformer.model().forward(arena, pictures, new StepModulation(time, modulations.clean()), context,
+                    cancellation, BlockObserver.NONE);
         }
 
         @Override

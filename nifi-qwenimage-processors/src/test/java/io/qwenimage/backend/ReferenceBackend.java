@@ -141,6 +141,16 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public void storeColumns(final Tensor target, final long column, final Tensor columns) {
+        final Values place = (Values) target;
+        final Values source = (Values) columns;
+        for (int row = 0; row < source.rows(); row++) {
+            System.arraycopy(source.data(), source.start() + row * source.width(), place.data(),
+                    place.start() + row * place.width() + (int) column, source.width());
+        }
+    }
+
+    @Override
     public Tensor embedding(final Arena arena, final Tensor table, final int... ids) {
         final Values values = (Values) table;
         for (final int id : ids) {

@@ -77,6 +77,32 @@ class RowOperationsTest {
 
     @ParameterizedTest
     @MethodSource("io.qwenimage.backend.Backends#all")
+    void storeColumnsPutsColumnsWhereTheyBelongAndLeavesTheOthers(final Backends.Named kind) {
+        final Samples samples = new Samples(4);
+        final float[] left = samples.normal(1f, 3, 203).toFloats();
+        final float[] right = samples.normal(1f, 3, 21).toFloats();
+        check(kind, (backend, arena) -> {
+            final Tensor matrix = arena.allocate(DType.F32, Shape.of(3, 224));
+            backend.storeColumns(matrix, 203, upload(backend, arena, right, 3, 21));
+            backend.storeColumns(matrix, 0, upload(backend, arena, left, 3, 203));
+            return matrix;
+        }, 3 * 224, i -> i % 224 < 203 ? left[i / 224 * 203 + i % 224] : right[i / 224 * 21 + i % 224 - 203]);
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.qwenimage.backend.Backends#shipped")
+    void storeColumnsRefusesWhatLiesOutside(final Backends.Named kind) {
+        try (Backend backend = kind.open(); Arena arena = backend.openArena("test")) {
+            final Tensor matrix = arena.allocate(DType.F32, Shape.of(3, 8));
+            final Tensor columns = arena.allocate(DType.F32, Shape.of(3, 4));
+            assertThrows(IllegalArgumentException.class, () -> backend.storeColumns(matrix, 5, columns));
+            assertThrows(IllegalArgumentException.class, () -> backend.storeColumns(matrix, 0,
+                    backend.slice(columns, 0, Shape.of(2, 4))));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.qwenimage.backend.Backends#all")
     void rmsNormDividesByTheRootMeanSquare(final Backends.Named kind) {
         for (final int[] shape : SHAPES) {
             final Samples samples = new Samples(shape[0]);

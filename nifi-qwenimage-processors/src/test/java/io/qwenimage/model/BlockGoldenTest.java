@@ -145,14 +145,16 @@ final class BlockGoldenTest {
             golden.compare("txt_in", context.embeddings());
             final Tensor latents = golden.backend.uploadExact(arena, golden.input("hidden_states"));
             final float timestep = golden.input("timestep").toFloats()[0];
-            final Tensor output = model.forward(arena, latents,
-                    QwenImageTransformer2DModel.times(golden.backend, arena, timestep), context, Cancellation.NEVER,
-                    (name, image, text) -> {
-                        golden.compare(text == null ? name : name + ".hidden_states", image);
-                        if (text != null) {
-                            golden.compare(name + ".encoder_hidden_states", text);
-                        }
-                    });
+            final QwenImageTransformer2DModel.BlockObserver observer = (name, image, text) -> {
+                golden.compare(text == null ? name : name + ".hidden_states", image);
+                if (text != null) {
+                    golden.compare(name + ".encoder_hidden_states", text);
+                }
+            };
+            final Tensor times = model.modulations(arena, Cancellation.NEVER, observer, timestep);
+            final Tensor output = model.forward(arena, latents, new QwenImageTransformer2DModel.StepModulation(
+                    golden.backend.slice(times, 0, Shape.of(model.modulationValues())), null), context,
+                    Cancellation.NEVER, observer);
             golden.compare("output", output);
         }
         golden.assertCompared(2 * config.numLayers() + 3);

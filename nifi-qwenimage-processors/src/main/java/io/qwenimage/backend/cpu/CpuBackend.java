@@ -181,6 +181,18 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public void storeColumns(final Tensor target, final long column, final Tensor columns) {
+        final CpuTensor place = Operands.own(target, "target");
+        final CpuTensor source = Operands.own(columns, "columns");
+        Require.columns(place, column, source);
+        final long width = source.shape().extent(1);
+        for (long row = 0; row < source.shape().extent(0); row++) {
+            NativeCopies.copy(source.address(row * width), place.address(row * place.shape().extent(1) + column),
+                    width * source.dtype().bytes());
+        }
+    }
+
+    @Override
     public Tensor embedding(final Arena arena, final Tensor table, final int... ids) {
         final CpuTensor source = Operands.own(table, "table");
         final long entries = source.shape().extent(0);

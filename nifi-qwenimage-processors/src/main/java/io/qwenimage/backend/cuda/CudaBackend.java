@@ -213,6 +213,11 @@ public final class CudaBackend implements Backend {
         copy(source, place, row * Require.inner(place).elements() * place.dtype().bytes());
     }
 
+    @Override
+    public synchronized void storeColumns(final Tensor target, final long column, final Tensor columns) {
+        rows.storeColumns(Operands.own(target, "target"), column, Operands.own(columns, "columns"));
+    }
+
     /** Copies all elements into a tensor of the same shape and type. */
     synchronized void copy(final CudaTensor source, final CudaTensor target) {
         Require.that(source.shape().equals(target.shape()) && source.dtype() == target.dtype(),

@@ -1,6 +1,7 @@
 package io.qwenimage.backend.cuda;
 
 import io.qwenimage.backend.Activation;
+import io.qwenimage.backend.Require;
 import io.qwenimage.backend.RotaryTable;
 import io.qwenimage.kernels.ChannelNormKernels;
 import io.qwenimage.kernels.LatentKernels;
@@ -37,6 +38,12 @@ final class RowOperations {
     /** Rows of a table. */
     void embedding(final CudaTensor table, final CudaTensor ids, final CudaTensor result) {
         rows.gather(stream, table.view(), ids.view(), result.view());
+    }
+
+    /** Columns of a matrix that is made part by part. */
+    void storeColumns(final CudaTensor target, final long column, final CudaTensor columns) {
+        Require.columns(target, column, columns);
+        rows.copy(stream, columns.view(), target.view().slice(1, column, column + columns.shape().extent(1)));
     }
 
     /** The same numbers in another type. */

@@ -6,41 +6,49 @@ import io.qwenimage.nn.Linear;
 import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
-import java.util.ArrayList;
-import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 
-/** The shift, scale and gate that the timestep gives to the two halves of a block: {@code img_mod}, {@code txt_mod}. */
-record Modulation(Backend backend, Linear linear) {
+/** The shift, scale and gate that a time gives to the two halves of a block: {@code img_mod}, {@code txt_mod}. */
+record Modulation(Linear linear) {
+    /** Values of a time in multiples of the width: shift, scale and gate of attention, then of the feed-forward layer. */
+    static final int VECTORS = 6;
+    private static final int VECTORS_OF_A_HALF = 3;
+
     static Modulation load(final ModuleScope scope, final int width) {
-        return new Modulation(scope.backend(), Linear.load(scope.sub(1), width, 6 * width)); // entry 0 is the SiLU
+        return new Modulation(Linear.load(scope.sub(1), width, VECTORS * width)); // entry 0 is the SiLU
+    }
+
+    /** silu(temb), [times, D], to [times, 6 D]. */
+    Tensor forward(final Arena arena, final Tensor activated) {
+        return linear.forward(arena, activated);
     }
 
     /**
-     * For attention [0] and for the feed-forward layer [1].
+     * What a stream gets in a block.
      *
-     * @param spans the stream's tokens by their time
+     * @param attention   before and after attention
+     * @param feedForward before and after the feed-forward layer
      */
-    Half[] forward(final Arena arena, final List<TimeSpan> spans) {
-        final List<Part> attention = new ArrayList<>();
-        final List<Part> feedForward = new ArrayList<>();
-        final Map<Tensor, Tensor> known = new IdentityHashMap<>();
-        for (final TimeSpan span : spans) {
-            final Tensor parameters = known.computeIfAbsent(span.activated(),
-                    activated -> linear.forward(arena, activated)); // [1, 6 D]
-            final int width = span.activated().shape().intExtent(-1);
-            attention.add(part(span.rows(), parameters, 0, width));
-            feedForward.add(part(span.rows(), parameters, 3, width));
+    record Halves(Half attention, Half feedForward) {
+        /**
+         * Reads them.
+         *
+         * @param spans the stream's tokens by their time
+         * @param place of the first of the {@value #VECTORS} vectors among the values of a time
+         * @param width D
+         */
+        static Halves of(final Backend backend, final List<TimeSpan> spans, final long place, final int width) {
+            return new Halves(half(backend, spans, place, width),
+                    half(backend, spans, place + (long) VECTORS_OF_A_HALF * width, width));
         }
-        return new Half[] {new Half(backend, attention), new Half(backend, feedForward)};
-    }
 
-    private Part part(final long rows, final Tensor parameters, final int first, final int width) {
-        final Shape shape = Shape.of(width);
-        return new Part(rows, backend.slice(parameters, (long) first * width, shape),
-                backend.slice(parameters, (long) (first + 1) * width, shape),
-                backend.slice(parameters, (long) (first + 2) * width, shape));
+        private static Half half(final Backend backend, final List<TimeSpan> spans, final long place, final int width) {
+            final Shape shape = Shape.of(width);
+            return new Half(backend, spans.stream().map(span -> new Part(span.rows(),
+                    backend.slice(span.modulation(), place, shape),
+                    backend.slice(span.modulation(), place + width, shape),
+                    backend.slice(span.modulation(), place + 2L * width, shape))).toList());
+        }
     }
 
     /** What some tokens of a stream get in one half of a block, each [D]. */

@@ -1,17 +1,13 @@
 package io.qwenimage.model.qwenimage;
 
-import io.qwenimage.backend.Activation;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.backend.JointSequences;
 import io.qwenimage.model.qwenimage.QwenImageTransformerBlock.Streams;
-import io.qwenimage.model.qwenimage.QwenImageTransformerBlock.Times;
 import io.qwenimage.nn.Linear;
 import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.nn.RmsNorm;
-import io.qwenimage.nn.TimestepSinusoid;
-import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 import java.util.ArrayList;
@@ -26,13 +22,11 @@ public final class QwenImageTransformer2DModel {
     private final Backend backend;
     private final QwenImageConfig config;
     private final QwenImageRope posEmbed;
-    private final Linear timestepLinear1;
-    private final Linear timestepLinear2;
+    private final TimeModulations modulations;
     private final RmsNorm txtNorm;
     private final Linear imgIn;
     private final Linear txtIn;
     private final List<QwenImageTransformerBlock> transformerBlocks;
-    private final Linear normOut;
     private final Linear projOut;
 
     /** Loads all weights; they belong to the arena of the scope. */
@@ -41,9 +35,7 @@ public final class QwenImageTransformer2DModel {
         this.config = config;
         final int width = config.innerDim();
         posEmbed = new QwenImageRope(config.axesDimsRope());
-        final ModuleScope embedder = scope.sub("time_text_embed.timestep_embedder");
-        timestepLinear1 = Linear.load(embedder.sub("linear_1"), TimestepSinusoid.CHANNELS, width);
-        timestepLinear2 = Linear.load(embedder.sub("linear_2"), width, width);
+        modulations = new TimeModulations(scope, config);
         txtNorm = RmsNorm.load(scope.sub("txt_norm"), config.jointAttentionDim(), QwenImageConfig.NORM_EPS);
         imgIn = Linear.load(scope.sub("img_in"), config.inChannels(), width);
         txtIn = Linear.load(scope.sub("txt_in"), config.jointAttentionDim(), width);
@@ -51,7 +43,6 @@ public final class QwenImageTransformer2DModel {
         for (int i = 0; i < config.numLayers(); i++) {
             transformerBlocks.add(QwenImageTransformerBlock.load(scope.sub("transformer_blocks").sub(i), config));
         }
-        normOut = Linear.load(scope.sub("norm_out.linear"), width, 2 * width);
         projOut = Linear.load(scope.sub("proj_out"), width, config.packedOutChannels());
     }
 
@@ -67,10 +58,10 @@ public final class QwenImageTransformer2DModel {
      * @param rope       of all tokens
      * @param sequences  where prompts and pictures of each begin
      * @param targetRows tokens of the picture to be made, which come first among the pictures of a sequence
-     * @param noTime     the sinusoid of pictures without noise, [1, CHANNELS], or null if none are
+     * @param cleanTime  whether the pictures after it stand at time 0, free of noise
      */
     public record TextContext(Tensor embeddings, JointRope rope, JointSequences sequences, long targetRows,
-            Tensor noTime) {
+            boolean cleanTime) {
         /** Tokens of all pictures of all sequences. */
         long pictureRows() {
             return sequences.second()[sequences.count()];
@@ -83,7 +74,7 @@ public final class QwenImageTransformer2DModel {
          */
         public TextContext then(final Backend backend, final Arena arena, final TextContext other) {
             return new TextContext(backend.concat(arena, embeddings, other.embeddings),
-                    rope.then(backend, arena, other.rope), sequences.then(other.sequences), targetRows, noTime);
+                    rope.then(backend, arena, other.rope), sequences.then(other.sequences), targetRows, cleanTime);
         }
     }
 
@@ -98,32 +89,39 @@ public final class QwenImageTransformer2DModel {
         final int length = embeddings.shape().intExtent(0);
         final JointRope rope = posEmbed.tables(backend, arena, grids, length);
         final int pictureRows = Arrays.stream(grids).mapToInt(PatchGrid::tokens).sum();
-        final Tensor noTime = config.zeroCondT() && grids.length > 1 ? times(backend, arena, 0) : null;
         try (Arena scratch = arena.open("text projection")) {
             final Tensor normed = txtNorm.forward(scratch, embeddings); // [L_text, joint_attention_dim]
             return new TextContext(scratch.keep(txtIn.forward(scratch, normed)), rope,
-                    JointSequences.one(length, pictureRows), grids[0].tokens(), noTime); // [L_text, D]
+                    JointSequences.one(length, pictureRows), grids[0].tokens(),
+                    config.zeroCondT() && grids.length > 1); // [L_text, D]
         }
     }
 
     /**
-     * What the model reads of times: their sinusoids, [times, CHANNELS], F32.
+     * What times give to all blocks, and to what follows them: made once for as many steps as memory allows.
      *
-     * @param times sigma, from 1 (noise) to 0
+     * @param arena    the owner of the result
+     * @param observer hears the times' embeddings, [times, D]
+     * @param times    sigma, from 1 (noise) to 0
+     * @return [times, {@link #modulationValues}]
      */
-    public static Tensor times(final Backend backend, final Arena arena, final float... times) {
-        final float[] sinusoids = new float[times.length * TimestepSinusoid.CHANNELS];
-        for (int i = 0; i < times.length; i++) {
-            System.arraycopy(TimestepSinusoid.of(times[i]), 0, sinusoids, i * TimestepSinusoid.CHANNELS,
-                    TimestepSinusoid.CHANNELS);
-        }
-        return backend.uploadExact(arena, HostTensor.ofFloats(Shape.of(times.length, TimestepSinusoid.CHANNELS),
-                sinusoids));
+    public Tensor modulations(final Arena arena, final Cancellation cancellation, final BlockObserver observer,
+            final float... times) {
+        return modulations.forward(arena, times, cancellation, observer);
     }
 
-    /** One of several times, [1, CHANNELS]. */
-    public static Tensor time(final Backend backend, final Tensor times, final int index) {
-        return backend.slice(times, (long) index * TimestepSinusoid.CHANNELS, Shape.of(1, TimestepSinusoid.CHANNELS));
+    /** How many values a time has. */
+    public long modulationValues() {
+        return modulations.values();
+    }
+
+    /**
+     * What the times of one step give, each [{@link #modulationValues}].
+     *
+     * @param target of the time of the picture to be made, and of the texts
+     * @param clean  of time 0, for pictures free of noise; null where a context has none
+     */
+    public record StepModulation(Tensor target, Tensor clean) {
     }
 
     /** What activations of a forward take at most, in bytes. */
@@ -137,17 +135,16 @@ public final class QwenImageTransformer2DModel {
      *
      * @param arena    the owner of the result
      * @param latents  [L_image, in_channels], packed: of each sequence the target's, then the references'
-     * @param time     of the target, from {@link #times}
+     * @param time     what the step's times give
      * @param observer hears both streams after every block
      * @return [sequences L_target, patch_size^2 out_channels]
      */
-    public Tensor forward(final Arena arena, final Tensor latents, final Tensor time, final TextContext context,
-            final Cancellation cancellation, final BlockObserver observer) {
+    public Tensor forward(final Arena arena, final Tensor latents, final StepModulation time,
+            final TextContext context, final Cancellation cancellation, final BlockObserver observer) {
         try (Arena scratch = arena.open("denoiser")) {
-            final Tensor temb = timestepEmbedding(scratch, time); // [1, D]
-            final Tensor activated = backend.activate(scratch, temb, Activation.SILU);
-            observer.onBlock("time_text_embed", temb, null);
-            final Times times = times(scratch, activated, context);
+            final List<TimeSpan> imageTimes = imageTimes(time, context);
+            final List<TimeSpan> textTimes = List.of(
+                    new TimeSpan(context.embeddings().shape().extent(0), time.target()));
 
             // The streams outlive the block that made them by one block only.
             Arena current = scratch.open("latent projection");
@@ -156,7 +153,8 @@ public final class QwenImageTransformer2DModel {
                 cancellation.check();
                 final Arena next = scratch.open("streams after block " + i);
                 try (Arena block = next.open("transformer block " + i)) {
-                    final Streams out = transformerBlocks.get(i).forward(block, streams, times, context.rope(),
+                    final Streams out = transformerBlocks.get(i).forward(block, streams,
+                            modulations.image(i, imageTimes), modulations.text(i, textTimes), context.rope(),
                             context.sequences());
                     streams = new Streams(block.keep(out.image()), block.keep(out.text()));
                 }
@@ -165,7 +163,8 @@ public final class QwenImageTransformer2DModel {
                 observer.onBlock("transformer_blocks." + i, streams.image(), streams.text());
             }
             final Tensor targets = targets(scratch, streams.image(), context);
-            return scratch.keep(projected(scratch, targets, activated)); // [sequences L_target, p^2 out_channels]
+            final Tensor normed = modulations.normedOut(scratch, targets, time.target());
+            return scratch.keep(projOut.forward(scratch, normed)); // [sequences L_target, p^2 out_channels]
         }
     }
 
@@ -197,10 +196,10 @@ public final class QwenImageTransformer2DModel {
     public void forwardBlock(final Arena arena, final int index, final Tensor image, final Tensor text,
             final Tensor temb, final PatchGrid grid, final BlockObserver observer) {
         final JointRope rope = posEmbed.tables(backend, arena, new PatchGrid[] {grid}, text.shape().intExtent(0));
-        final Tensor activated = backend.activate(arena, temb, Activation.SILU);
-        final Times times = new Times(List.of(new TimeSpan(grid.tokens(), activated)),
-                List.of(new TimeSpan(text.shape().extent(0), activated)));
-        final Streams out = transformerBlocks.get(index).forward(arena, new Streams(image, text), times, rope,
+        final Tensor modulation = modulations.ofBlock(arena, index, temb);
+        final Streams out = transformerBlocks.get(index).forward(arena, new Streams(image, text),
+                modulations.image(0, List.of(new TimeSpan(grid.tokens(), modulation))),
+                modulations.text(0, List.of(new TimeSpan(text.shape().extent(0), modulation))), rope,
                 JointSequences.one(text.shape().intExtent(0), grid.tokens()));
         observer.onBlock("transformer_blocks." + index, out.image(), out.text());
     }
@@ -221,33 +220,17 @@ public final class QwenImageTransformer2DModel {
         void onBlock(String name, Tensor image, Tensor text);
     }
 
-    /** The texts and the targets stand at the timestep; references too, unless the model has them free of noise. */
-    private Times times(final Arena arena, final Tensor activated, final TextContext context) {
-        final List<TimeSpan> text = List.of(new TimeSpan(context.embeddings().shape().extent(0), activated));
-        if (context.noTime() == null) {
-            return new Times(List.of(new TimeSpan(context.pictureRows(), activated)), text);
+    /** The targets stand at the step's time; references too, unless the model has them free of noise. */
+    private static List<TimeSpan> imageTimes(final StepModulation time, final TextContext context) {
+        if (!context.cleanTime()) {
+            return List.of(new TimeSpan(context.pictureRows(), time.target()));
         }
-        final Tensor clean = backend.activate(arena, timestepEmbedding(arena, context.noTime()), Activation.SILU);
         final int[] pictures = context.sequences().second();
         final List<TimeSpan> spans = new ArrayList<>();
         for (int s = 0; s < context.sequences().count(); s++) {
-            spans.add(new TimeSpan(context.targetRows(), activated));
-            spans.add(new TimeSpan(pictures[s + 1] - pictures[s] - context.targetRows(), clean));
+            spans.add(new TimeSpan(context.targetRows(), time.target()));
+            spans.add(new TimeSpan(pictures[s + 1] - pictures[s] - context.targetRows(), time.clean()));
         }
-        return new Times(spans, text);
-    }
-
-    private Tensor timestepEmbedding(final Arena arena, final Tensor time) {
-        final Tensor hidden = timestepLinear1.forward(arena, time, Activation.SILU);
-        return timestepLinear2.forward(arena, hidden); // [1, D]
-    }
-
-    private Tensor projected(final Arena arena, final Tensor image, final Tensor activated) {
-        final long width = config.innerDim();
-        final Tensor parameters = normOut.forward(arena, activated); // [1, 2 D]: scale first, unlike in the blocks
-        final Tensor scale = backend.slice(parameters, 0, Shape.of(width));
-        final Tensor shift = backend.slice(parameters, width, Shape.of(width));
-        final Tensor normed = backend.adaLayerNorm(arena, image, shift, scale, QwenImageConfig.NORM_EPS);
-        return projOut.forward(arena, normed); // [L_target, patch_size^2 out_channels]
+        return spans;
     }
 }

@@ -5,8 +5,8 @@ import io.qwenimage.tensor.Tensor;
 /**
  * Tokens that stand one after the other at the same time.
  *
- * @param rows      how many
- * @param activated silu(temb) of that time, [1, D]
+ * @param rows       how many
+ * @param modulation what that time gives to the network, see {@link TimeModulations}
  */
-record TimeSpan(long rows, Tensor activated) {
+record TimeSpan(long rows, Tensor modulation) {
 }

@@ -1,0 +1,127 @@
+package io.qwenimage.model.qwenimage;
+
+import io.qwenimage.backend.Activation;
+import io.qwenimage.backend.Arena;
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.Cancellation;
+import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel.BlockObserver;
+import io.qwenimage.nn.Linear;
+import io.qwenimage.nn.ModuleScope;
+import io.qwenimage.nn.TimestepSinusoid;
+import io.qwenimage.tensor.HostTensor;
+import io.qwenimage.tensor.Shape;
+import io.qwenimage.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What depends on the time alone: the timestep embedder, {@code img_mod} and {@code txt_mod} of all blocks and the linear
+ * layer of {@code norm_out}, a third of the network's weights. Computed for several times at once, these weights are read
+ * once for all of them.
+ *
+ * <p>The values of a time lie one after the other, for each block {@code img_mod} [6 D] and {@code txt_mod} [6 D], then
+ * {@code norm_out} [2 D].
+ */
+final class TimeModulations {
+    private final Backend backend;
+    private final int width;
+    private final Linear timestepLinear1;
+    private final Linear timestepLinear2;
+    private final List<Modulation> imgMods = new ArrayList<>();
+    private final List<Modulation> txtMods = new ArrayList<>();
+    private final Linear normOut;
+
+    /** Loads the weights. */
+    TimeModulations(final ModuleScope scope, final QwenImageConfig config) {
+        backend = scope.backend();
+        width = config.innerDim();
+        final ModuleScope embedder = scope.sub("time_text_embed.timestep_embedder");
+        timestepLinear1 = Linear.load(embedder.sub("linear_1"), TimestepSinusoid.CHANNELS, width);
+        timestepLinear2 = Linear.load(embedder.sub("linear_2"), width, width);
+        for (int i = 0; i < config.numLayers(); i++) {
+            final ModuleScope block = scope.sub("transformer_blocks").sub(i);
+            imgMods.add(Modulation.load(block.sub("img_mod"), width));
+            txtMods.add(Modulation.load(block.sub("txt_mod"), width));
+        }
+        normOut = Linear.load(scope.sub("norm_out.linear"), width, 2 * width);
+    }
+
+    /** How many values a time has. */
+    long values() {
+        return normOutPlace() + 2L * width;
+    }
+
+    /**
+     * Computes the values of times.
+     *
+     * @param times    sigma, from 1 (noise) to 0
+     * @param observer hears the times' embeddings, [times, D]
+     * @return [times, values]
+     */
+    Tensor forward(final Arena arena, final float[] times, final Cancellation cancellation,
+            final BlockObserver observer) {
+        final Tensor result = arena.allocate(backend.activationType(), Shape.of(times.length, values()));
+        try (Arena scratch = arena.open("timestep embedding")) {
+            final Tensor hidden = timestepLinear1.forward(scratch, sinusoids(scratch, times), Activation.SILU);
+            final Tensor temb = timestepLinear2.forward(scratch, hidden); // [times, D]
+            observer.onBlock("time_text_embed", temb, null);
+            final Tensor activated = backend.activate(scratch, temb, Activation.SILU);
+            for (int block = 0; block < imgMods.size(); block++) {
+                cancellation.check();
+                try (Arena modulation = scratch.open("modulation of block " + block)) {
+                    backend.storeColumns(result, imagePlace(block), imgMods.get(block).forward(modulation, activated));
+                    backend.storeColumns(result, textPlace(block), txtMods.get(block).forward(modulation, activated));
+                }
+            }
+            backend.storeColumns(result, normOutPlace(), normOut.forward(scratch, activated));
+        }
+        return result;
+    }
+
+    /** What one block gets of one time, as {@link #forward} has it at the places of the first block. */
+    Tensor ofBlock(final Arena arena, final int block, final Tensor temb) {
+        final Tensor activated = backend.activate(arena, temb, Activation.SILU); // [1, D]
+        final Tensor both = backend.concat(arena, imgMods.get(block).forward(arena, activated),
+                txtMods.get(block).forward(arena, activated)); // [2, 6 D]
+        return backend.slice(both, 0, Shape.of(both.shape().elements()));
+    }
+
+    /** What the picture's stream gets in a block. */
+    Modulation.Halves image(final int block, final List<TimeSpan> spans) {
+        return Modulation.Halves.of(backend, spans, imagePlace(block), width);
+    }
+
+    /** What the text's stream gets in a block. */
+    Modulation.Halves text(final int block, final List<TimeSpan> spans) {
+        return Modulation.Halves.of(backend, spans, textPlace(block), width);
+    }
+
+    /** The modulated norm after the last block, {@code norm_out}: scale first, unlike in the blocks. */
+    Tensor normedOut(final Arena arena, final Tensor x, final Tensor modulation) {
+        final Tensor scale = backend.slice(modulation, normOutPlace(), Shape.of(width));
+        final Tensor shift = backend.slice(modulation, normOutPlace() + width, Shape.of(width));
+        return backend.adaLayerNorm(arena, x, shift, scale, QwenImageConfig.NORM_EPS); // [L, D]
+    }
+
+    private long imagePlace(final int block) {
+        return 2L * block * Modulation.VECTORS * width;
+    }
+
+    private long textPlace(final int block) {
+        return imagePlace(block) + (long) Modulation.VECTORS * width;
+    }
+
+    private long normOutPlace() {
+        return imagePlace(imgMods.size());
+    }
+
+    /** [times, CHANNELS], F32. */
+    private Tensor sinusoids(final Arena arena, final float[] times) {
+        final float[] values = new float[times.length * TimestepSinusoid.CHANNELS];
+        for (int i = 0; i < times.length; i++) {
+            System.arraycopy(TimestepSinusoid.of(times[i]), 0, values, i * TimestepSinusoid.CHANNELS,
+                    TimestepSinusoid.CHANNELS);
+        }
+        return backend.uploadExact(arena, HostTensor.ofFloats(Shape.of(times.length, TimestepSinusoid.CHANNELS), values));
+    }
+}
