@@ -133,7 +133,13 @@ public final class CudaDevice implements AutoCloseable {
     /** A new event that measures time; closing the device closes it. */
     public CudaEvent openEvent() {
         context.enter();
-        return add(new CudaEvent(this, context));
+        return add(new CudaEvent(this, context, true));
+    }
+
+    /** A new event that only orders the work of streams, which costs less; closing the device closes it. */
+    public CudaEvent openOrderingEvent() {
+        context.enter();
+        return add(new CudaEvent(this, context, false));
     }
 
     /** Host memory that the device copies to and from by itself. */

@@ -2,6 +2,7 @@ package io.qwenimage.kernels.driver;
 
 import java.time.Duration;
 import jcuda.driver.CUevent;
+import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
@@ -10,18 +11,26 @@ public final class CudaEvent implements AutoCloseable {
     private final CudaDevice device;
     private final DriverContext context;
     private final CUevent handle = new CUevent();
+    private CudaStream.Capture capture;
     private boolean closed;
 
-    CudaEvent(final CudaDevice device, final DriverContext context) {
+    CudaEvent(final CudaDevice device, final DriverContext context, final boolean timed) {
         this.device = device;
         this.context = context;
-        context.check(JCudaDriver.cuEventCreate(handle, 0), () -> "opening an event");
+        context.check(JCudaDriver.cuEventCreate(handle, timed ? CUevent_flags.CU_EVENT_DEFAULT
+                : CUevent_flags.CU_EVENT_DISABLE_TIMING), () -> "opening an event");
     }
 
     /** Marks the work that the stream has been given so far. */
     public void record(final CudaStream stream) {
         context.enter();
         context.check(JCudaDriver.cuEventRecord(handle, stream.handle()), () -> "recording an event");
+        capture = stream.capture();
+    }
+
+    /** What the work that it marks was recorded into, or null. */
+    CudaStream.Capture capture() {
+        return capture;
     }
 
     /** Whether the work that it marks has run; true if it marks none yet. */

@@ -3,6 +3,7 @@ package io.qwenimage.kernels.driver;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.Supplier;
@@ -34,13 +35,27 @@ public final class CudaStream implements AutoCloseable {
     private final CudaEvent[] marks = new CudaEvent[2];
     private int launchesSinceMark;
     private int nextMark;
-    private boolean capturing;
+    private Capture capture;
     private boolean closed;
 
     /** JCuda's stream, whose number calls beside JCuda need. */
     private static final class Handle extends CUstream {
         private long value() {
             return getNativePointer();
+        }
+    }
+
+    /** A graph that is being recorded, from the stream that it was begun on and from those that wait for its work. */
+    static final class Capture {
+        private final List<CudaStream> streams = new ArrayList<>();
+
+        private void add(final CudaStream stream) {
+            streams.add(stream);
+            stream.capture = this;
+        }
+
+        private void end() {
+            streams.forEach(stream -> stream.capture = null);
         }
     }
 
@@ -157,10 +172,17 @@ public final class CudaStream implements AutoCloseable {
                 () -> "filling " + target.bytes() + " bytes");
     }
 
-    /** What is put on this stream from now on waits, on the device, for the work that the event marks. */
+    /**
+     * What is put on this stream from now on waits, on the device, for the work that the event marks. Where that is being
+     * recorded, this stream's work is recorded with it from now on; the stream that the capture was begun on must wait
+     * for the last of it.
+     */
     public void await(final CudaEvent event) {
         enter();
         check(JCudaDriver.cuStreamWaitEvent(handle, event.handle(), 0), () -> "waiting for an event");
+        if (event.capture() != null && capture == null) {
+            event.capture().add(this);
+        }
     }
 
     /** Waits until all its work has run; within the limit of {@link CudaDevice#limitWaits}, if there is one. */
@@ -206,7 +228,8 @@ public final class CudaStream implements AutoCloseable {
         enter();
         check(JCudaDriver.cuStreamBeginCapture(handle, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED),
                 () -> "beginning to capture");
-        capturing = true;
+        final Capture recording = new Capture();
+        recording.add(this);
         device.memory().beginCapture(this);
         final CUgraph graph = new CUgraph();
         List<MemoryPool.Block> blocks = List.of();
@@ -216,7 +239,7 @@ public final class CudaStream implements AutoCloseable {
             work.run();
             complete = true;
         } finally {
-            capturing = false;
+            recording.end();
             result = JCudaDriver.cuStreamEndCapture(handle, graph);
             blocks = device.memory().endCapture(this);
             if (!complete) {
@@ -233,7 +256,12 @@ public final class CudaStream implements AutoCloseable {
 
     /** Whether work is recorded at this moment instead of run. */
     public boolean isCapturing() {
-        return capturing;
+        return capture != null;
+    }
+
+    /** What its work is recorded into, or null. */
+    Capture capture() {
+        return capture;
     }
 
     /** Makes what is put here from now on wait for all that the other stream has been given. */
@@ -263,10 +291,10 @@ public final class CudaStream implements AutoCloseable {
             launches.removeLast();
         }
         launches.push(launch);
-        if (context.waitLimit() != null && !capturing) {
+        if (context.waitLimit() != null && capture == null) {
             mark();
         }
-        if (device.synchronousLaunches() && !capturing) {
+        if (device.synchronousLaunches() && capture == null) {
             check(JCudaDriver.cuStreamSynchronize(handle), () -> "running " + launch.get());
             launches.clear();
         }

@@ -51,6 +51,99 @@ class CudaGraphTest {
     }
 
     @Test
+    void testWorkOfAnotherStreamThatWaitsForTheFirst() {
+        try (CudaDevice device = CudaDevice.open(0, BUDGET); CudaEvent begin = device.openOrderingEvent();
+                CudaEvent copied = device.openOrderingEvent(); PinnedBuffer host = device.allocatePinned(8)) {
+            final CudaStream stream = device.openStream();
+            final CudaStream copies = device.openStream();
+            try (DeviceBuffer x = stream.allocate(8); DeviceBuffer out = stream.allocate(8)) {
+                final CudaGraph graph = stream.capture(() -> {
+                    begin.record(stream);
+                    copies.await(begin);
+                    assertTrue(copies.isCapturing());
+                    copies.upload(host, 0, x, 0, 8);
+                    copied.record(copies);
+                    stream.await(copied);
+                    stream.copy(x, 0, out, 0, 8);
+                });
+                assertFalse(copies.isCapturing());
+                assertEquals(2, graph.nodes());
+                for (int round = 1; round < 4; round++) {
+                    host.bytes().putFloat(0, round).putFloat(4, 10);
+                    graph.launch(stream);
+                    assertArrayEquals(new float[] {round, 10}, Bytes.download(stream, out));
+                }
+                assertEquals(24, standIn.books().bytesToDevice());
+                graph.close();
+            }
+        }
+    }
+
+    @Test
+    void testTheOrderWithinAGraphIsWatchedToo() {
+        try (CudaDevice device = CudaDevice.open(0, BUDGET); CudaEvent begin = device.openOrderingEvent();
+                CudaEvent copied = device.openOrderingEvent(); PinnedBuffer host = device.allocatePinned(8)) {
+            final CudaStream stream = device.openStream();
+            final CudaStream copies = device.openStream();
+            try (DeviceBuffer x = stream.allocate(8)) {
+                final CudaGraph graph = stream.capture(() -> {
+                    begin.record(stream);
+                    copies.await(begin);
+                    copies.upload(host, 0, x, 0, 8);
+                    copied.record(copies);
+                    stream.fill(x, (byte) 1);
+                    stream.await(copied);
+                });
+                graph.launch(stream);
+                assertEquals(1, standIn.findings().size());
+                assertTrue(standIn.findings().getFirst().startsWith("filling 8 bytes of the device is not "
+                        + "ordered after copying 8 bytes to the device"), standIn.findings().getFirst());
+                standIn.clearFindings();
+                graph.close();
+            }
+        }
+    }
+
+    @Test
+    void testWorkOfAnotherStreamThatTheFirstDoesNotWaitFor() {
+        try (CudaDevice device = CudaDevice.open(0, BUDGET); CudaEvent begin = device.openOrderingEvent()) {
+            final CudaStream stream = device.openStream();
+            final CudaStream other = device.openStream();
+            try (DeviceBuffer buffer = stream.allocate(4)) {
+                final CudaException error = assertThrows(CudaException.class, () -> stream.capture(() -> {
+                    begin.record(stream);
+                    other.await(begin);
+                    other.fill(buffer, (byte) 1);
+                }));
+                assertEquals("CUDA_ERROR_STREAM_CAPTURE_UNJOINED", error.errorName());
+                assertEquals(1, standIn.findings().size());
+                standIn.clearFindings();
+                assertFalse(other.isCapturing());
+                other.fill(buffer, (byte) 2);
+                other.synchronize();
+            }
+        }
+    }
+
+    @Test
+    void testEventsOutsideOfTheGraphAndWithin() {
+        try (CudaDevice device = CudaDevice.open(0, BUDGET); CudaEvent before = device.openOrderingEvent();
+                CudaEvent within = device.openOrderingEvent()) {
+            final CudaStream stream = device.openStream();
+            final CudaStream other = device.openStream();
+            before.record(other);
+            final CudaException isolated = assertThrows(CudaException.class,
+                    () -> stream.capture(() -> stream.await(before)));
+            assertEquals("CUDA_ERROR_STREAM_CAPTURE_ISOLATION", isolated.errorName());
+            stream.capture(() -> within.record(stream)).close();
+            final CudaException captured = assertThrows(CudaException.class, () -> other.await(within));
+            assertEquals("CUDA_ERROR_CAPTURED_EVENT", captured.errorName());
+            assertThrows(CudaException.class, within::isDone);
+            standIn.clearFindings();
+        }
+    }
+
+    @Test
     void testMemoryOfTheGraphIsNotGivenToOthersWhileItLives() {
         try (CudaDevice device = CudaDevice.open(0, BUDGET)) {
             final CudaStream stream = device.openStream();

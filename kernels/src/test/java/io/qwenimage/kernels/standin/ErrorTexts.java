@@ -43,6 +43,10 @@ final class ErrorTexts {
                     "operation failed due to a previous error during capture";
             case CUresult.CUDA_ERROR_STREAM_CAPTURE_ISOLATION ->
                     "dependency created on uncaptured work in another stream";
+            case CUresult.CUDA_ERROR_STREAM_CAPTURE_UNJOINED -> "capturing stream has unjoined work";
+            case CUresult.CUDA_ERROR_STREAM_CAPTURE_UNMATCHED -> "the capture was not initiated in this stream";
+            case CUresult.CUDA_ERROR_CAPTURED_EVENT -> "operation not permitted on an event last recorded in a "
+                    + "capturing stream";
             case CUresult.CUDA_ERROR_UNKNOWN -> "unknown error";
             default -> name(result) == null ? null : "error " + result;
         };

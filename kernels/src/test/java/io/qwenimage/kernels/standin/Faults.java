@@ -7,6 +7,7 @@ public final class Faults {
     private long launchesUntilHang = -1;
     private volatile boolean deviceGone;
     private long memoryLimit = Long.MAX_VALUE;
+    private long pageLockedLimit = Long.MAX_VALUE;
     private int initialisation;
 
     /** The launch after so many others breaks its context with an error, which shows when it is waited for. */
@@ -35,6 +36,11 @@ public final class Faults {
         memoryLimit = bytes;
     }
 
+    /** The host has no more memory to page-lock than so many bytes together. */
+    public synchronized void limitPageLocked(final long bytes) {
+        pageLockedLimit = bytes;
+    }
+
     /** What {@code cuDeviceGetCount} answers instead of success; 0 for none. */
     public synchronized void failEnumeration(final int result) {
         initialisation = result;
@@ -46,6 +52,10 @@ public final class Faults {
 
     synchronized long memoryLimit() {
         return memoryLimit;
+    }
+
+    synchronized long pageLockedLimit() {
+        return pageLockedLimit;
     }
 
     synchronized int enumeration() {

@@ -1,7 +1,6 @@
 package io.qwenimage.kernels.standin;
 
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import jcuda.driver.CUresult;
 
@@ -9,10 +8,10 @@ import jcuda.driver.CUresult;
 final class GraphCalls {
     private final StandIn standIn;
 
-    private record PosedGraph(List<Work> work) {
+    private record PosedGraph(PosedCapture work) {
     }
 
-    private record PosedGraphExecutable(PosedContext context, List<Work> work) {
+    private record PosedGraphExecutable(PosedContext context, PosedCapture work) {
     }
 
     GraphCalls(final StandIn standIn) {
@@ -31,7 +30,7 @@ final class GraphCalls {
         }));
         calls.put("cuStreamEndCapture", Call.of(this::endCapture));
         calls.put("cuGraphGetNodes", Call.of(arguments ->
-                arguments.pointer(2).setLong(0, graph(arguments.word(0)).work().size())));
+                arguments.pointer(2).setLong(0, graph(arguments.word(0)).work().nodes())));
         calls.put("cuGraphInstantiateWithFlags", Call.of(arguments -> arguments.pointer(0).setLong(0,
                 session().handles().open(new PosedGraphExecutable(session().current(),
                 graph(arguments.word(1)).work())))));
@@ -51,8 +50,14 @@ final class GraphCalls {
         if (!stream.isCapturing()) {
             throw new Refusal(CUresult.CUDA_ERROR_ILLEGAL_STATE, "the end of a capture that was not begun");
         }
+        final PosedCapture capture = stream.capture();
+        if (capture.origin() != stream) {
+            throw new Refusal(CUresult.CUDA_ERROR_STREAM_CAPTURE_UNMATCHED,
+                    "the end of a capture on another stream than the one that it was begun on");
+        }
         arguments.pointer(1).setLong(0, 0);
-        arguments.pointer(1).setLong(0, session().handles().open(new PosedGraph(stream.endCapture())));
+        capture.end();
+        arguments.pointer(1).setLong(0, session().handles().open(new PosedGraph(capture)));
     }
 
     private void launch(final Arguments arguments) {
@@ -60,7 +65,7 @@ final class GraphCalls {
         final PosedStream stream = session().stream(arguments.word(1));
         stream.refuseInCapture("launching a graph on");
         session().books().launched();
-        graph.work().forEach(stream::put);
+        graph.work().replay(stream, stream.context()::openBranch);
     }
 
     private PosedGraph graph(final long handle) {

@@ -58,6 +58,11 @@ final class HostMemory {
         return block == null ? 0 : block.bytes;
     }
 
+    /** All of it. */
+    long bytes() {
+        return blocks.values().stream().mapToLong(Block::bytes).sum();
+    }
+
     int count() {
         return blocks.size();
     }

@@ -2,6 +2,9 @@ package io.qwenimage.kernels.standin;
 
 import io.qwenimage.ptx.inspection.Finding;
 import io.qwenimage.ptx.inspection.FindingKind;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.List;
 import jcuda.driver.CUresult;
 
@@ -79,6 +82,22 @@ final class KernelLaunch implements Work {
             context.breakBy(error);
         }
         return true;
+    }
+
+    /** Where its arguments point, up to the end of each allocation: what of it is read and written only its run shows. */
+    @Override
+    public List<Access> accesses() {
+        final PosedContext context = function.module().context();
+        final List<Access> accesses = new ArrayList<>();
+        final ByteBuffer words = ByteBuffer.wrap(parameters).order(ByteOrder.LITTLE_ENDIAN);
+        while (words.remaining() >= Long.BYTES) {
+            final long address = words.getLong();
+            final long bytes = context.bytesFrom(address);
+            if (bytes > 0) {
+                accesses.add(new Access(address, bytes, false));
+            }
+        }
+        return accesses;
     }
 
     @Override

@@ -82,6 +82,12 @@ final class MatrixProduct implements Work {
     }
 
     @Override
+    public List<Access> accesses() {
+        return ranges().stream().filter(range -> range[1] > 0)
+                .map(range -> new Access(range[0], range[1], range[0] == d)).toList();
+    }
+
+    @Override
     public boolean run() {
         for (final long[] range : ranges()) {
             if (range[1] > 0 && !context.holds(range[0], range[1])) {

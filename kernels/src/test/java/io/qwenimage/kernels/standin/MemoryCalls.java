@@ -4,6 +4,7 @@ import com.sun.jna.Pointer;
 import io.qwenimage.ptx.memory.MemoryRegion;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import jcuda.driver.CUresult;
@@ -57,12 +58,16 @@ final class MemoryCalls {
         session().books().waited();
         context.drain();
         context.requireWhole();
+        context.waitedForAll();
         if (arguments.word(0) != 0) {
             context.free(arguments.word(0));
         }
     }
 
     private void allocateHost(final Arguments arguments) {
+        if (session().host().bytes() + arguments.word(1) > session().faults().pageLockedLimit()) {
+            throw new Refusal(CUresult.CUDA_ERROR_OUT_OF_MEMORY, null);
+        }
         arguments.pointer(0).setLong(0, session().host().allocate(arguments.word(1), session().current()));
     }
 
@@ -85,7 +90,7 @@ final class MemoryCalls {
         refusePageableInCapture(stream, pageLocked);
         // What is not page-locked is read before the call returns; what is, when the copy's turn comes.
         final byte[] staged = pageLocked && !waits ? null : source.getByteArray(0, bytes);
-        stream.put(new HostCopy(pageLocked ? Pointer.nativeValue(source) : 0, bytes, () -> {
+        stream.put(new HostCopy(pageLocked ? Pointer.nativeValue(source) : 0, new Access(target, bytes, true), () -> {
             final byte[] content = staged == null ? source.getByteArray(0, bytes) : staged;
             access(stream.context(), target, bytes, region -> {
                 System.arraycopy(content, 0, region.bytes(), (int) (target - region.base()), bytes);
@@ -105,7 +110,7 @@ final class MemoryCalls {
         final int bytes = requireRange(stream.context(), source, arguments.word(2));
         final boolean pageLocked = session().host().isPageLocked(Pointer.nativeValue(target), bytes);
         refusePageableInCapture(stream, pageLocked);
-        stream.put(new HostCopy(pageLocked ? Pointer.nativeValue(target) : 0, bytes, () -> {
+        stream.put(new HostCopy(pageLocked ? Pointer.nativeValue(target) : 0, new Access(source, bytes, false), () -> {
             access(stream.context(), source, bytes, region -> {
                 final int offset = (int) (source - region.base());
                 if (!region.isWritten(offset, bytes)) {
@@ -137,7 +142,7 @@ final class MemoryCalls {
         final int bytes = requireRange(stream.context(), target, arguments.word(2));
         requireRange(stream.context(), source, bytes);
         count(stream);
-        stream.put(() -> {
+        stream.put(new OnDevice("copying", List.of(new Access(source, bytes, false), new Access(target, bytes, true)), () -> {
             access(stream.context(), source, bytes, from -> access(stream.context(), target, bytes, to -> {
                 final int first = (int) (source - from.base());
                 final int offset = (int) (target - to.base());
@@ -151,8 +156,7 @@ final class MemoryCalls {
                     }
                 }
             }));
-            return true;
-        });
+        }));
     }
 
     private void fill(final Arguments arguments, final int width, final long streamHandle) {
@@ -166,7 +170,7 @@ final class MemoryCalls {
         }
         final int bytes = requireRange(stream.context(), target, Math.multiplyExact(count, width));
         count(stream);
-        stream.put(() -> {
+        stream.put(new OnDevice("filling", List.of(new Access(target, bytes, true)), () -> {
             access(stream.context(), target, bytes, region -> {
                 final int offset = (int) (target - region.base());
                 if (width == 1) {
@@ -178,8 +182,7 @@ final class MemoryCalls {
                 }
                 region.markWritten(offset, bytes);
             });
-            return true;
-        });
+        }));
     }
 
     private void refusePageableInCapture(final PosedStream stream, final boolean pageLocked) {
@@ -198,6 +201,7 @@ final class MemoryCalls {
         session().books().waited();
         stream.drain();
         stream.context().requireWhole();
+        stream.context().races().waited(stream.clock());
     }
 
     /** Checks a range when it is named. */
@@ -227,7 +231,7 @@ final class MemoryCalls {
     }
 
     /** A copy that touches host memory; address 0 if it was staged. */
-    private record HostCopy(long hostAddress, long bytes, Runnable copy) implements Work {
+    private record HostCopy(long hostAddress, Access device, Runnable copy) implements Work {
         @Override
         public boolean run() {
             copy.run();
@@ -236,7 +240,31 @@ final class MemoryCalls {
 
         @Override
         public boolean uses(final long address, final long length) {
-            return hostAddress != 0 && hostAddress < address + length && address < hostAddress + bytes;
+            return hostAddress != 0 && hostAddress < address + length && address < hostAddress + device.bytes();
+        }
+
+        @Override
+        public List<Access> accesses() {
+            return List.of(device);
+        }
+
+        @Override
+        public String toString() {
+            return "copying " + device.bytes() + " bytes to the " + (device.writes() ? "device" : "host");
+        }
+    }
+
+    /** A copy within the device, or a fill. */
+    private record OnDevice(String action, List<Access> accesses, Runnable work) implements Work {
+        @Override
+        public boolean run() {
+            work.run();
+            return true;
+        }
+
+        @Override
+        public String toString() {
+            return action + " " + accesses.getFirst().bytes() + " bytes of the device";
         }
     }
 }

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import jcuda.driver.CUresult;
 
 /** The primary context of a posed device: its memory, its streams, and the error that has broken it. */
@@ -19,11 +20,16 @@ final class PosedContext {
     private final List<PosedStream> streams = new ArrayList<>();
     private final TreeMap<Long, Long> allocations = new TreeMap<>();
     private long allocatedBytes;
+    /** Streams within graphs that were launched. */
+    private final List<PosedStream> branches = new ArrayList<>();
+    private final Races races;
     private int brokenBy;
     private int openEvents;
     private int loadedModules;
 
-    PosedContext(final PosedDevice device, final int ordinal, final DeviceMemory memory, final long seed) {
+    PosedContext(final PosedDevice device, final int ordinal, final DeviceMemory memory, final long seed,
+            final Consumer<String> findings) {
+        races = new Races(findings);
         this.device = device;
         this.ordinal = ordinal;
         this.memory = memory;
@@ -55,6 +61,31 @@ final class PosedContext {
 
     void closeStream(final PosedStream stream) {
         streams.remove(stream);
+        races.waited(stream.clock());
+        races.forget(stream);
+    }
+
+    /** A stream within a graph; it lasts until its work has run. */
+    PosedStream openBranch() {
+        for (final PosedStream ended : branches.stream().filter(branch -> branch.isEmpty() && !races.knows(branch))
+                .toList()) {
+            branches.remove(ended);
+            races.forget(ended);
+            streams.forEach(stream -> stream.clock().forget(ended));
+        }
+        final PosedStream branch = new PosedStream(this, false);
+        branches.add(branch);
+        return branch;
+    }
+
+    /** Watches the order of streams. */
+    Races races() {
+        return races;
+    }
+
+    /** The host has waited for everything. */
+    void waitedForAll() {
+        streams.forEach(stream -> races.waited(stream.clock()));
     }
 
     void countEvent(final int change) {
@@ -119,8 +150,15 @@ final class PosedContext {
         return allocation != null && address - allocation.getKey() + bytes <= allocation.getValue();
     }
 
+    /** How much of a live allocation there is from an address on; 0 if there is none. */
+    long bytesFrom(final long address) {
+        final Map.Entry<Long, Long> allocation = allocations.floorEntry(address);
+        return allocation == null ? 0 : Math.max(0, allocation.getKey() + allocation.getValue() - address);
+    }
+
     boolean usesHost(final long hostAddress, final long bytes) {
-        return streams.stream().anyMatch(stream -> stream.uses(hostAddress, bytes));
+        return streams.stream().anyMatch(stream -> stream.uses(hostAddress, bytes))
+                || branches.stream().anyMatch(branch -> branch.uses(hostAddress, bytes));
     }
 
     /** Runs all work, the streams in any order. */
@@ -130,17 +168,12 @@ final class PosedContext {
         shuffled.forEach(PosedStream::drain);
     }
 
-    /** Work of the default stream comes after what the blocking streams were given before. */
-    void drainBlocking() {
-        streams.stream().filter(PosedStream::isBlocking).toList().forEach(PosedStream::drain);
-    }
-
     boolean isCapturing() {
         return streams.stream().anyMatch(PosedStream::isCapturing);
     }
 
     boolean isStuck() {
-        return streams.stream().anyMatch(PosedStream::isStuck);
+        return streams.stream().anyMatch(PosedStream::isStuck) || branches.stream().anyMatch(PosedStream::isStuck);
     }
 
     /** What has not been given back, in words; empty if nothing. */

@@ -1,5 +1,7 @@
 package io.qwenimage.kernels.standin;
 
+import jcuda.driver.CUresult;
+
 /** An event: it marks a place in a stream's work, anew each time that it is recorded. */
 final class PosedEvent {
     private final PosedContext context;
@@ -9,11 +11,15 @@ final class PosedEvent {
     /** One recording of the event. */
     static final class Mark implements Work {
         private final PosedStream stream;
+        private final PosedCapture capture;
+        private final StreamClock clock;
         private boolean reached;
         private long nanoseconds;
 
-        private Mark(final PosedStream stream) {
+        Mark(final PosedStream stream) {
             this.stream = stream;
+            this.capture = stream.capture();
+            this.clock = stream.clock().copy();
         }
 
         @Override
@@ -25,6 +31,24 @@ final class PosedEvent {
 
         PosedStream stream() {
             return stream;
+        }
+
+        /** What it was captured into, or null. */
+        PosedCapture capture() {
+            return capture;
+        }
+
+        /** What whoever waits for it comes after. */
+        StreamClock clock() {
+            return clock;
+        }
+
+        /** Refuses to be asked or waited for by the host while it belongs to a graph. */
+        void refuseIfCaptured(final String action) {
+            if (capture != null) {
+                capture.spoil();
+                throw new Refusal(CUresult.CUDA_ERROR_CAPTURED_EVENT, action + " an event that was captured");
+            }
         }
 
         boolean isReached() {
@@ -64,6 +88,10 @@ final class PosedEvent {
 
     void record(final PosedStream stream) {
         mark = new Mark(stream);
-        stream.put(mark);
+        if (stream.isCapturing()) {
+            stream.capture().record(stream, mark);
+        } else {
+            stream.put(mark);
+        }
     }
 }

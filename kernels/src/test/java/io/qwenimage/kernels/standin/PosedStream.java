@@ -1,9 +1,7 @@
 package io.qwenimage.kernels.standin;
 
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
-import java.util.List;
 import jcuda.driver.CUresult;
 
 /**
@@ -14,8 +12,9 @@ final class PosedStream {
     private final PosedContext context;
     private final boolean blocking;
     private final Deque<Work> queue = new ArrayDeque<>();
-    private List<Work> captured;
-    private boolean captureSpoiled;
+    /** What the work given from now on comes after. */
+    private final StreamClock clock = new StreamClock();
+    private PosedCapture capture;
     private boolean stuck;
 
     PosedStream(final PosedContext context, final boolean blocking) {
@@ -33,37 +32,62 @@ final class PosedStream {
     }
 
     void put(final Work work) {
-        if (captured != null) {
-            captured.add(work);
-        } else {
-            queue.addLast(work);
+        if (capture != null) {
+            capture.put(this, work);
+            return;
         }
+        // The default stream is ordered by rules of its own.
+        if (this != context.defaultStream()) {
+            context.races().put(this, clock, work);
+        }
+        queue.addLast(work);
+    }
+
+    /** What the work given until now, and all that it waits for, comes to. */
+    StreamClock clock() {
+        return clock;
+    }
+
+    /** What is put from now on comes after the work that a mark stands for. */
+    void await(final PosedEvent.Mark mark) {
+        if (capture == null && mark.capture() == null) {
+            clock.join(mark.clock());
+            queue.addLast(mark::reach);
+            return;
+        }
+        if (mark.capture() == null || capture != null && capture != mark.capture()) {
+            capture.spoil();
+            throw new Refusal(CUresult.CUDA_ERROR_STREAM_CAPTURE_ISOLATION,
+                    "ordering work that is captured after work that is not captured with it");
+        }
+        if (mark.capture().hasEnded()) {
+            throw new Refusal(CUresult.CUDA_ERROR_CAPTURED_EVENT, "waiting for an event that was captured in a graph");
+        }
+        capture = mark.capture();
+        capture.await(this, mark);
     }
 
     boolean isCapturing() {
-        return captured != null;
+        return capture != null;
+    }
+
+    /** What it is captured into, or null. */
+    PosedCapture capture() {
+        return capture;
     }
 
     void beginCapture() {
-        captured = new ArrayList<>();
-        captureSpoiled = false;
+        capture = new PosedCapture(this);
     }
 
-    /** What was captured. */
-    List<Work> endCapture() {
-        final List<Work> work = captured;
-        captured = null;
-        if (captureSpoiled) {
-            throw new Refusal(CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED,
-                    "a capture was spoiled by a forbidden call");
-        }
-        return work;
+    void leaveCapture() {
+        capture = null;
     }
 
     /** Refuses what may not be done while work is captured. */
     void refuseInCapture(final String action) {
-        if (captured != null) {
-            captureSpoiled = true;
+        if (capture != null) {
+            capture.spoil();
             throw new Refusal(CUresult.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, action + " a stream that captures");
         }
     }

@@ -99,7 +99,7 @@ final class Session {
         holders.merge(ordinal, 1, Integer::sum);
         if (!primaries.containsKey(ordinal)) {
             final PosedContext context = new PosedContext(device, ordinal, new DeviceMemory(
-                    DeviceMemory.FIRST_ADDRESS + ordinal * ADDRESSES_OF_A_DEVICE), seed);
+                    DeviceMemory.FIRST_ADDRESS + ordinal * ADDRESSES_OF_A_DEVICE), seed, this::find);
             primaries.put(ordinal, context);
             primaryHandles.put(ordinal, handles.open(context));
         }

@@ -55,6 +55,7 @@ final class StreamCalls {
         context.drain();
         standIn.waitForEver(context::isStuck);
         context.requireWhole();
+        context.waitedForAll();
     }
 
     private long open(final int flags) {
@@ -76,6 +77,7 @@ final class StreamCalls {
         stream.drain();
         standIn.waitForEver(stream::isStuck);
         stream.context().requireWhole();
+        stream.context().races().waited(stream.clock());
     }
 
     /** Every question lets one piece of work run. */
@@ -83,6 +85,7 @@ final class StreamCalls {
         final PosedStream stream = session().stream(arguments.word(0));
         stream.refuseInCapture("asking");
         if (stream.isEmpty()) {
+            stream.context().races().waited(stream.clock());
             return Call.SUCCESS;
         }
         stream.step();
@@ -93,25 +96,21 @@ final class StreamCalls {
     private void waitEvent(final Arguments arguments) {
         final PosedStream stream = session().stream(arguments.word(0));
         final PosedEvent.Mark mark = event(arguments.word(1)).mark();
-        if (mark == null) {
-            return;
+        if (mark != null) {
+            stream.await(mark);
         }
-        if (stream.isCapturing() || mark.stream().isCapturing()) {
-            if (stream != mark.stream()) {
-                throw new Refusal(CUresult.CUDA_ERROR_STREAM_CAPTURE_ISOLATION,
-                        "ordering work that is captured with work of another stream");
-            }
-            return;
-        }
-        stream.put(mark::reach);
     }
 
     private int queryEvent(final Arguments arguments) {
         final PosedEvent.Mark mark = event(arguments.word(0)).mark();
-        if (mark == null || mark.isReached()) {
+        if (mark == null) {
             return Call.SUCCESS;
         }
-        mark.stream().refuseInCapture("asking an event of");
+        mark.refuseIfCaptured("asking");
+        if (mark.isReached()) {
+            mark.stream().context().races().waited(mark.clock());
+            return Call.SUCCESS;
+        }
         mark.stream().step();
         mark.stream().context().requireWhole();
         return CUresult.CUDA_ERROR_NOT_READY;
@@ -121,10 +120,11 @@ final class StreamCalls {
         session().books().waited();
         final PosedEvent.Mark mark = event(arguments.word(0)).mark();
         if (mark != null) {
-            mark.stream().refuseInCapture("waiting for an event of");
+            mark.refuseIfCaptured("waiting for");
             mark.reach();
             standIn.waitForEver(() -> !mark.isReached() && mark.stream().isStuck());
             mark.stream().context().requireWhole();
+            mark.stream().context().races().waited(mark.clock());
         }
     }
 
