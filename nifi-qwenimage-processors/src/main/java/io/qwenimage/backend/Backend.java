@@ -14,7 +14,8 @@ import java.util.Optional;
  * <p>Activations have {@link #activationType()}; norms, softmax and the latents' own update are computed in F32
  * whatever that is. Weights may have any floating type. An argument whose shape or type does not fit is refused with
  * an {@link IllegalArgumentException} that states the actual values; a lack of memory with a
- * {@link ResourceExhaustedException}, a device that fails with a {@link DeviceFaultException}. A backend may be used by several threads, each with arenas of its own.
+ * {@link ResourceExhaustedException}, a device that fails with a {@link DeviceFaultException}. A backend may be used by several
+ * threads, each with arenas of its own.
  */
 public interface Backend extends AutoCloseable {
     /** One sentence for people: which device, which libraries, which kernels were chosen and why. */
@@ -49,6 +50,27 @@ public interface Backend extends AutoCloseable {
      * @return a handle for the one operation that the role names
      */
     Tensor weight(Arena arena, HostTensor weight, WeightRole role);
+
+    /** What a prepared weight of so many elements takes of this backend's memory, in bytes. */
+    default long weightBytes(final long elements) {
+        return elements * activationType().bytes();
+    }
+
+    /** Whether layers can be streamed: whether weights have to be brought to the device at all. */
+    default boolean streamsLayers() {
+        return false;
+    }
+
+    /**
+     * Prepares for layers of equal shapes.
+     *
+     * @param arena the owner, which lives as long as the model
+     * @param plan  which of them are streamed; one that streams some is for backends that can
+     */
+    default StreamedLayers layers(final Arena arena, final LayerPlan plan) {
+        Require.that(plan.streamed() == 0, "%s layers cannot be streamed: weights are where they are used", plan);
+        return StreamedLayers.resident(arena);
+    }
 
     /** Copies real numbers to the device as {@link #activationType()}. */
     Tensor upload(Arena arena, HostTensor values);

@@ -3,6 +3,8 @@ package io.qwenimage.nn;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.backend.LayerPlan;
+import io.qwenimage.backend.StreamedLayers;
 import io.qwenimage.backend.WeightRole;
 import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Tensor;
@@ -46,6 +48,16 @@ public final class ModuleScope {
     /** The backend that runs the module; null in an inspection. */
     public Backend backend() {
         return backend;
+    }
+
+    /** The same place, with another owner of its weights. */
+    public ModuleScope in(final Arena owner) {
+        return new ModuleScope(backend, owner, weights, cancellation);
+    }
+
+    /** Prepares for layers of equal shapes below this scope. */
+    public StreamedLayers layers(final LayerPlan plan) {
+        return backend == null ? StreamedLayers.resident(null) : backend.layers(arena, plan);
     }
 
     /** The scope below a name; dots may separate several steps. */

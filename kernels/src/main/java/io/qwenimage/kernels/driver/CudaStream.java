@@ -173,9 +173,9 @@ public final class CudaStream implements AutoCloseable {
     }
 
     /**
-     * What is put on this stream from now on waits, on the device, for the work that the event marks. Where that is being
-     * recorded, this stream's work is recorded with it from now on; the stream that the capture was begun on must wait
-     * for the last of it.
+     * What is put on this stream from now on waits, on the device, for the work that the event marks. Where that is
+     * being recorded, this stream's work is recorded with it from now on; the stream that the capture was begun on must
+     * wait for the last of it.
      */
     public void await(final CudaEvent event) {
         enter();

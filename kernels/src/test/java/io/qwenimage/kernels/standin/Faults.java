@@ -8,6 +8,8 @@ public final class Faults {
     private volatile boolean deviceGone;
     private long memoryLimit = Long.MAX_VALUE;
     private long pageLockedLimit = Long.MAX_VALUE;
+    private long waitsUntilDropped = -1;
+    private long recordsUntilDropped = -1;
     private int initialisation;
 
     /** The launch after so many others breaks its context with an error, which shows when it is waited for. */
@@ -41,6 +43,16 @@ public final class Faults {
         pageLockedLimit = bytes;
     }
 
+    /** The wait of a stream for an event after so many others is forgotten, as if it had not been asked for. */
+    public synchronized void dropWaitAfter(final long waits) {
+        waitsUntilDropped = waits;
+    }
+
+    /** The recording of an event after so many others is forgotten, as if it had not been asked for. */
+    public synchronized void dropRecordAfter(final long records) {
+        recordsUntilDropped = records;
+    }
+
     /** What {@code cuDeviceGetCount} answers instead of success; 0 for none. */
     public synchronized void failEnumeration(final int result) {
         initialisation = result;
@@ -60,6 +72,16 @@ public final class Faults {
 
     synchronized int enumeration() {
         return initialisation;
+    }
+
+    /** Whether this wait of a stream for an event is forgotten. */
+    synchronized boolean nextWaitIsDropped() {
+        return waitsUntilDropped >= 0 && waitsUntilDropped-- == 0;
+    }
+
+    /** Whether this recording of an event is forgotten. */
+    synchronized boolean nextRecordIsDropped() {
+        return recordsUntilDropped >= 0 && recordsUntilDropped-- == 0;
     }
 
     /** The error that this kernel ends with, or 0. */

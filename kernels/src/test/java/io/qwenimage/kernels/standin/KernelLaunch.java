@@ -84,7 +84,7 @@ final class KernelLaunch implements Work {
         return true;
     }
 
-    /** Where its arguments point, up to the end of each allocation: what of it is read and written only its run shows. */
+    /** Where its arguments point, up to the end of each allocation; what of it is written only its run shows. */
     @Override
     public List<Access> accesses() {
         final PosedContext context = function.module().context();

@@ -142,7 +142,8 @@ final class MemoryCalls {
         final int bytes = requireRange(stream.context(), target, arguments.word(2));
         requireRange(stream.context(), source, bytes);
         count(stream);
-        stream.put(new OnDevice("copying", List.of(new Access(source, bytes, false), new Access(target, bytes, true)), () -> {
+        final List<Access> accesses = List.of(new Access(source, bytes, false), new Access(target, bytes, true));
+        stream.put(new OnDevice("copying", accesses, () -> {
             access(stream.context(), source, bytes, from -> access(stream.context(), target, bytes, to -> {
                 final int first = (int) (source - from.base());
                 final int offset = (int) (target - to.base());

@@ -37,8 +37,7 @@ final class StreamCalls {
             session().current();
             session().handles().close(arguments.word(0), PosedEvent.class).context().countEvent(-1);
         }));
-        calls.put("cuEventRecord", Call.of(arguments -> event(arguments.word(0)).record(
-                session().stream(arguments.word(1)))));
+        calls.put("cuEventRecord", Call.of(this::recordEvent));
         calls.put("cuEventQuery", this::queryEvent);
         calls.put("cuEventSynchronize", Call.of(this::synchronizeEvent));
         calls.put("cuEventElapsedTime", this::elapsedTime);
@@ -93,10 +92,18 @@ final class StreamCalls {
         return CUresult.CUDA_ERROR_NOT_READY;
     }
 
+    private void recordEvent(final Arguments arguments) {
+        final PosedEvent event = event(arguments.word(0));
+        final PosedStream stream = session().stream(arguments.word(1));
+        if (!session().faults().nextRecordIsDropped()) {
+            event.record(stream);
+        }
+    }
+
     private void waitEvent(final Arguments arguments) {
         final PosedStream stream = session().stream(arguments.word(0));
         final PosedEvent.Mark mark = event(arguments.word(1)).mark();
-        if (mark != null) {
+        if (mark != null && !session().faults().nextWaitIsDropped()) {
             stream.await(mark);
         }
     }

@@ -12,11 +12,27 @@ import io.qwenimage.tensor.Tensor;
  */
 final class CudaArena extends OwningArena {
     private final CudaBackend backend;
+    private final WeightSlot slot;
 
     /** An arena of a backend, within another one or outermost. */
     CudaArena(final CudaBackend backend, final CudaArena parent, final String purpose) {
+        this(backend, parent, purpose, null);
+    }
+
+    private CudaArena(final CudaBackend backend, final CudaArena parent, final String purpose, final WeightSlot slot) {
         super(parent, purpose);
         this.backend = backend;
+        this.slot = slot;
+    }
+
+    /** An arena within this one whose weights are placed in a slot, which keeps them; the rest is as everywhere. */
+    CudaArena openFor(final WeightSlot place, final String innerPurpose) {
+        return new CudaArena(backend, this, innerPurpose, place);
+    }
+
+    /** What else is to be given back when this arena is closed. */
+    void ownToo(final OwnedMemory memory) {
+        own(memory);
     }
 
     @Override
@@ -32,6 +48,9 @@ final class CudaArena extends OwningArena {
     /** The same, counted as weights or as activations. */
     CudaTensor allocate(final DType dtype, final Shape shape, final boolean weights) {
         requireOpen();
+        if (weights && slot != null) {
+            return slot.place(dtype, shape);
+        }
         final long bytes = Math.multiplyExact(shape.elements(), dtype.bytes());
         return new CudaTensor(shape, dtype,
                 own(new Storage(backend, backend.memoryFor(bytes, weights, purpose()), weights)), 0);

@@ -6,12 +6,14 @@ import io.qwenimage.backend.AttentionPattern;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.JointHeads;
 import io.qwenimage.backend.JointSequences;
+import io.qwenimage.backend.LayerPlan;
 import io.qwenimage.backend.MemoryStatus;
 import io.qwenimage.backend.Padding;
 import io.qwenimage.backend.Repetition;
 import io.qwenimage.backend.Require;
 import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.backend.RotaryTable;
+import io.qwenimage.backend.StreamedLayers;
 import io.qwenimage.backend.WeightRole;
 import io.qwenimage.kernels.JointHeadKernels;
 import io.qwenimage.kernels.driver.CudaDevice;
@@ -30,12 +32,12 @@ import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * The operations on an NVIDIA GPU, see the package. All work goes to one stream in the order in which it is asked for;
@@ -50,10 +52,12 @@ public final class CudaBackend implements Backend {
     private final CudaStream stream;
     private final MatrixProducts products;
     private final Weights weights;
+    private final Copies copies;
     private final Projections projections;
     private final RowOperations rows;
     private final HeadOperations heads;
     private final JointOperation jointHeads;
+    private final ReentrantLock passes = new ReentrantLock(true);
     private final Set<CudaArena> arenas = Collections.newSetFromMap(new IdentityHashMap<>());
     private long weightBytes;
     private boolean closed;
@@ -64,6 +68,7 @@ public final class CudaBackend implements Backend {
         stream = device.openStream();
         products = new MatrixProducts(stream);
         weights = new Weights(stream, options.activationType());
+        copies = new Copies(stream);
         projections = new Projections(stream, products);
         rows = new RowOperations(stream);
         heads = new HeadOperations(stream);
@@ -155,6 +160,27 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public long weightBytes(final long elements) {
+        return MemoryPool.blockBytes(elements * activationType().bytes());
+    }
+
+    @Override
+    public boolean streamsLayers() {
+        return true;
+    }
+
+    @Override
+    public synchronized StreamedLayers layers(final Arena arena, final LayerPlan plan) {
+        return plan.streamed() == 0 ? StreamedLayers.resident(arena)
+                : new RotatingLayers(this, stream, arena(arena), plan);
+    }
+
+    /** Held by whoever is amid streamed layers, or about to be; taken before this backend's own lock, never after. */
+    ReentrantLock passes() {
+        return passes;
+    }
+
+    @Override
     public synchronized Tensor upload(final Arena arena, final HostTensor values) {
         return weights.upload(arena(arena), values, activationType(), false);
     }
@@ -182,35 +208,15 @@ public final class CudaBackend implements Backend {
 
     @Override
     public synchronized Tensor concat(final Arena arena, final Tensor... parts) {
-        Require.that(parts.length > 0, "nothing to concatenate");
-        final CudaTensor first = Operands.own(parts[0], "part");
-        long length = 0;
-        for (final Tensor part : parts) {
-            final CudaTensor own = Operands.own(part, "part");
-            Require.that(Require.inner(own).equals(Require.inner(first)) && own.dtype() == first.dtype(),
-                    "parts %s do not fit together", Arrays.toString(parts));
-            length += own.shape().extent(0);
-        }
-        final long[] extents = first.shape().toArray();
-        extents[0] = length;
-        final CudaTensor result = arena(arena).allocate(first.dtype(), Shape.of(extents));
-        long place = 0;
-        for (final Tensor part : parts) {
-            copy((CudaTensor) part, result, place);
-            place += ((CudaTensor) part).bytes();
-        }
+        final Shape shape = Copies.together(parts);
+        final CudaTensor result = arena(arena).allocate(parts[0].dtype(), shape);
+        copies.concat(result, parts);
         return result;
     }
 
     @Override
     public synchronized void store(final Tensor target, final long row, final Tensor rows) {
-        final CudaTensor place = Operands.own(target, "target");
-        final CudaTensor source = Operands.own(rows, "rows");
-        Require.that(Require.inner(place).equals(Require.inner(source)) && place.dtype() == source.dtype(),
-                "rows %s do not fit into %s", rows, target);
-        Require.that(row >= 0 && row + source.shape().extent(0) <= place.shape().extent(0),
-                "%s rows at row %s lie outside %s", source.shape().extent(0), row, target);
-        copy(source, place, row * Require.inner(place).elements() * place.dtype().bytes());
+        copies.store(Operands.own(target, "target"), row, Operands.own(rows, "rows"));
     }
 
     @Override
@@ -220,17 +226,7 @@ public final class CudaBackend implements Backend {
 
     /** Copies all elements into a tensor of the same shape and type. */
     synchronized void copy(final CudaTensor source, final CudaTensor target) {
-        Require.that(source.shape().equals(target.shape()) && source.dtype() == target.dtype(),
-                "%s cannot be copied to %s", source, target);
-        copy(source, target, 0);
-    }
-
-    private void copy(final CudaTensor source, final CudaTensor target, final long bytesFromItsBeginning) {
-        if (source.bytes() > 0) {
-            source.address();
-            stream.copy(source.storage().buffer(), source.offset(), target.storage().buffer(),
-                    target.offset() + bytesFromItsBeginning, source.bytes());
-        }
+        copies.copy(source, target);
     }
 
     @Override

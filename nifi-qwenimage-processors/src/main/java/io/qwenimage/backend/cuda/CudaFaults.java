@@ -4,6 +4,7 @@ import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.DeviceFaultException;
 import io.qwenimage.backend.Repetition;
 import io.qwenimage.backend.ResourceExhaustedException;
+import io.qwenimage.backend.StreamedLayers;
 import io.qwenimage.kernels.driver.CudaException;
 import io.qwenimage.kernels.driver.DeviceLostException;
 import io.qwenimage.kernels.driver.DeviceMemoryException;
@@ -36,7 +37,12 @@ final class CudaFaults {
     }
 
     private static Object watched(final Object result, final CudaBackend backend) {
-        return result instanceof final Repetition repetition ? told(Repetition.class, repetition, backend) : result;
+        return switch (result) {
+            case final Repetition repetition -> told(Repetition.class, repetition, backend);
+            case final StreamedLayers layers -> told(StreamedLayers.class, layers, backend);
+            case final StreamedLayers.Pass pass -> told(StreamedLayers.Pass.class, pass, backend);
+            case null, default -> result;
+        };
     }
 
     /** A fault in the words of backends; whatever is none of the device comes back as it is. */

@@ -47,6 +47,16 @@ final class RecordedRounds implements Repetition {
         if (closed) {
             throw new IllegalStateException("a repetition was used after it had been closed");
         }
+        // A graph of streamed layers must not be launched amid another pass through them.
+        backend.passes().lock();
+        try {
+            return runAlone(arena, inputs);
+        } finally {
+            backend.passes().unlock();
+        }
+    }
+
+    private Tensor runAlone(final Arena arena, final Tensor... inputs) {
         final List<String> asked = Arrays.stream(inputs)
                 .map(input -> input.dtype() + input.shape().toString()).toList();
         if (!asked.equals(shapes)) {

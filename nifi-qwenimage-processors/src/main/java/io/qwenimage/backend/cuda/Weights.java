@@ -70,7 +70,7 @@ final class Weights implements AutoCloseable {
     private void copy(final HostTensor values, final CudaTensor target) {
         long place = 0;
         for (final HostTensor part : values.parts()) {
-            upload(part.bytes(), target.storage().buffer(), place);
+            upload(part.bytes(), target.storage().buffer(), target.offset() + place);
             place += part.shape().elements() * part.dtype().bytes();
         }
     }
