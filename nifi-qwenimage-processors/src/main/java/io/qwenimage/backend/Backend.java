@@ -14,8 +14,8 @@ import java.util.Optional;
  * <p>Activations have {@link #activationType()}; norms, softmax and the latents' own update are computed in F32
  * whatever that is. Weights may have any floating type. An argument whose shape or type does not fit is refused with
  * an {@link IllegalArgumentException} that states the actual values; a lack of memory with a
- * {@link ResourceExhaustedException}, a device that fails with a {@link DeviceFaultException}. A backend may be used by several
- * threads, each with arenas of its own.
+ * {@link ResourceExhaustedException}, a device that fails with a {@link DeviceFaultException}. A backend may be used by
+ * several threads, each with arenas of its own.
  */
 public interface Backend extends AutoCloseable {
     /** One sentence for people: which device, which libraries, which kernels were chosen and why. */

@@ -3,8 +3,8 @@ package io.qwenimage.backend;
 import java.util.function.Function;
 
 /**
- * The weights of layers of equal shapes, some of which may be streamed, see {@link LayerPlan}. A layer's tensors stay the
- * same objects; what they stand for is on the device only during a {@link Pass}, from its layer's turn to the next.
+ * The weights of layers of equal shapes, some of which may be streamed, see {@link LayerPlan}. A layer's tensors stay
+ * the same objects; what they stand for is on the device only during a {@link Pass}, from its layer's turn to the next.
  */
 public interface StreamedLayers {
     /**

@@ -17,12 +17,13 @@ import java.util.function.Function;
 import jcuda.driver.CUresult;
 
 /**
- * Layers that take turns in a few slots of the device's memory. Each is prepared once, in the slot that it will use, and
- * kept in page-locked host memory as it was prepared, so that a turn costs one copy and its tensors never move.
+ * Layers that take turns in a few slots of the device's memory. Each is prepared once, in the slot that it will use,
+ * and kept in page-locked host memory as it was prepared, so that a turn costs one copy and its tensors never move.
  *
- * <p>Copies run on a stream of their own. Two kinds of events order them with the work that reads the slots: a copy waits
- * until the slot's last reader is done, a reader until the copy is. Every pass begins with a copy for each slot and leaves
- * none to the next, so that one that is called off leaves nothing to mend, and one that is recorded as a graph is whole.
+ * <p>Copies run on a stream of their own. Two kinds of events order them with the work that reads the slots: a copy
+ * waits until the slot's last reader is done, a reader until the copy is. Every pass begins with a copy for each slot
+ * and leaves none to the next, so that one that is called off leaves nothing to mend, and one that is recorded as a
+ * graph is whole.
  */
 final class RotatingLayers implements StreamedLayers {
     private final CudaBackend backend;
@@ -38,11 +39,19 @@ final class RotatingLayers implements StreamedLayers {
     private final class Attachments extends OwnedMemory {
         @Override
         protected void release() {
-            // Waits for what is being copied.
-            copies.close();
-            begun.close();
-            slots.forEach(WeightSlot::close);
-            images.forEach(PinnedBuffer::close);
+            synchronized (backend) {
+                try {
+                    if (!stream.device().isLost()) {
+                        // Page-locked memory must not go while it is copied from or to.
+                        stream.synchronize();
+                    }
+                } finally {
+                    copies.close();
+                    begun.close();
+                    slots.forEach(WeightSlot::close);
+                    images.forEach(PinnedBuffer::close);
+                }
+            }
         }
     }
 
@@ -68,8 +77,8 @@ final class RotatingLayers implements StreamedLayers {
             return loader.apply(arena);
         }
         if (images.size() != plan.streamedUpTo(layer)) {
-            throw new IllegalStateException("layer " + layer + " is loaded when " + images.size() + " streamed ones are; "
-                    + "layers are loaded in their order");
+            throw new IllegalStateException("layer " + layer + " is loaded when " + images.size()
+                    + " streamed ones are; layers are loaded in their order");
         }
         final WeightSlot slot = slot(images.size());
         slot.clear();
@@ -95,8 +104,8 @@ final class RotatingLayers implements StreamedLayers {
                 throw e;
             }
             throw new ResourceExhaustedException(bytes + " bytes of page-locked host memory were asked for layer "
-                    + (images.size() + 1) + " of " + plan.streamed() + " that are streamed, but the host gives no more: "
-                    + plan.streamed() * bytes + " are needed in all. More memory of the host, a higher limit of the "
+                    + (images.size() + 1) + " of " + plan.streamed() + " that are streamed, but the host gives no "
+                    + "more: " + plan.streamed() * bytes + " are needed in all. More memory of the host, a higher limit of the "
                     + "container or a larger memory budget of the device, which streams fewer layers, helps", e);
         }
     }

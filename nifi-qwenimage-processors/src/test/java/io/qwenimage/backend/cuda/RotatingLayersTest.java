@@ -122,8 +122,8 @@ class RotatingLayersTest {
         assumeFalse(CudaBackends.isReal(), "faults are the stand-in's");
         int found = 0;
         for (final boolean waits : new boolean[] {true, false}) {
-            // A pass of three layers in two slots waits, and marks, five times that matter: once to begin, once for each
-            // copy, once for the slot that is used twice.
+            // A pass of three layers in two slots waits, and marks, five times: once to begin, once for each copy, once
+            // for the slot that is used twice.
             for (int dropped = 0; dropped < 5; dropped++) {
                 found += findingsWithout(waits, dropped).isEmpty() ? 0 : 1;
             }
@@ -221,8 +221,8 @@ class RotatingLayersTest {
             final StreamedLayers layers = backend.layers(arena, new LayerPlan(2, 2, 1, 512));
             final IllegalStateException large = assertThrows(IllegalStateException.class,
                     () -> layers.load(0, place -> backend.weight(place, numbers(1, 17, WIDTH), WeightRole.LINEAR)));
-            assertTrue(large.getMessage().startsWith("weight BF16[17, 16] does not fit behind 0 bytes of a layer for which "
-                    + "512 were planned"), large.getMessage());
+            assertTrue(large.getMessage().startsWith("weight BF16[17, 16] does not fit behind 0 bytes of a layer for "
+                    + "which 512 were planned"), large.getMessage());
             assertThrows(IllegalStateException.class,
                     () -> layers.load(1, place -> Layer.load(backend, place, 1)));
             assertEquals("0 of 2 streamed layers are loaded",
@@ -239,8 +239,8 @@ class RotatingLayersTest {
             StandIn.install().faults().limitPageLocked((32 << 20) + 1088 + 1500);
             final ResourceExhaustedException error = assertThrows(ResourceExhaustedException.class,
                     () -> Network.load(backend, arena, 3, 2));
-            assertTrue(error.getMessage().startsWith("1088 bytes of page-locked host memory were asked for layer 2 of 3 "
-                    + "that are streamed, but the host gives no more: 3264 are needed in all. "), error.getMessage());
+            assertTrue(error.getMessage().startsWith("1088 bytes of page-locked host memory were asked for layer 2 of "
+                    + "3 that are streamed, but the host gives no more: 3264 are needed in all. "), error.getMessage());
         }
     }
 
@@ -253,7 +253,7 @@ class RotatingLayersTest {
             final List<String> open = StandIn.install().open();
             try (Arena arena = backend.openArena("layers")) {
                 Network.load(backend, arena, 4, 2);
-                // One resident layer and two slots; the slots are as large as a layer's weights are in blocks of their own.
+                // One resident layer and two slots, each as large as a layer's weights in blocks of their own.
                 assertEquals(3 * (1024 + 512), backend.memory().weights() - before);
             }
             assertEquals(before, backend.memory().weights());
