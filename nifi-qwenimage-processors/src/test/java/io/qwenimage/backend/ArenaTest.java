@@ -62,10 +62,10 @@ class ArenaTest {
         try (Backend backend = kind.open(); Arena outer = backend.openArena("outer")) {
             final Tensor kept;
             try (Arena inner = outer.open("inner")) {
-                kept = inner.keep(backend.upload(inner, new Samples(1).normal(1f, 3)));
+                kept = inner.keep(backend.upload(inner, kind.samples(1).normal(1f, 3)));
                 assertThrows(IllegalArgumentException.class, () -> inner.keep(kept));
             }
-            assertArrayEquals(new Samples(1).normal(1f, 3).toFloats(), backend.download(kept).toFloats());
+            assertArrayEquals(kind.samples(1).normal(1f, 3).toFloats(), backend.download(kept).toFloats());
         }
     }
 
@@ -121,9 +121,9 @@ class ArenaTest {
         try (Backend backend = kind.open(); ExecutorService callers = Executors.newFixedThreadPool(4)) {
             final List<Future<float[]>> results = new ArrayList<>();
             for (int caller = 0; caller < 16; caller++) {
-                results.add(callers.submit(() -> product(backend)));
+                results.add(callers.submit(() -> product(backend, kind.few(600), kind.few(1100))));
             }
-            final float[] expected = product(backend);
+            final float[] expected = product(backend, kind.few(600), kind.few(1100));
             for (final Future<float[]> result : results) {
                 assertArrayEquals(expected, result.get());
             }
@@ -131,11 +131,11 @@ class ArenaTest {
         }
     }
 
-    private static float[] product(final Backend backend) {
+    private static float[] product(final Backend backend, final int rows, final int columns) {
         final Samples samples = new Samples(1);
         try (Arena arena = backend.openArena("product")) {
-            return backend.download(backend.linear(arena, backend.upload(arena, samples.normal(1f, 600, 64)),
-                    backend.weight(arena, samples.normal(DType.BF16, 1f, 1100, 64), WeightRole.LINEAR), null,
+            return backend.download(backend.linear(arena, backend.upload(arena, samples.normal(1f, rows, 64)),
+                    backend.weight(arena, samples.normal(DType.BF16, 1f, columns, 64), WeightRole.LINEAR), null,
                     Activation.SILU, null)).toFloats();
         }
     }

@@ -17,26 +17,64 @@ public final class Backends {
     /**
      * A backend's name in reports, and how to open it.
      *
-     * @param rounding what its activations' type alone may cost, relative to a tensor's largest magnitude
+     * @param activations their type, from which every tolerance follows
+     * @param slow        whether it computes in scalar Java, or its kernels run on an interpreter of PTX: sizes that tell
+     *                    no more than smaller ones are too large for it
      */
-    public record Named(String name, Supplier<Backend> opener, double rounding) {
+    public record Named(String name, Supplier<Backend> opener, DType activations, boolean slow) {
+        private static final double BRAIN_FLOAT = 2e-2;
         private static final double PSNR = 35;
         /** Logits are one more product away from the hidden states, over a vocabulary. */
         private static final double LOGITS = 1.5;
+        private static final int FEWER = 10;
+        private static final int FEW = 13;
 
         Named(final String name, final Supplier<Backend> opener) {
-            this(name, opener, 0);
+            this(name, opener, DType.F32, false);
+        }
+
+        /** What the activations' type alone may cost, relative to a tensor's largest magnitude. */
+        public double rounding() {
+            return activations == DType.F32 ? 0 : BRAIN_FLOAT;
+        }
+
+        /** Random arguments of an operation, in numbers that activations hold exactly. */
+        Samples samples(final long seed) {
+            return new Samples(seed, activations);
+        }
+
+        /** What an activation keeps of a number. */
+        float held(final float value) {
+            return Samples.held(activations, value);
+        }
+
+        /**
+         * Holds an operation's result to its float64 reference: each element may be off by twice the error of the plain
+         * computation, by a bound, and by what storing it as an activation takes away.
+         *
+         * @param expected in float64
+         * @param plain    by plain loops in float32 whose intermediate results, where the operation stores any, are held
+         *                 as activations
+         * @param epsilon  what is allowed beyond, for each element
+         */
+        void assertClose(final double[] expected, final float[] plain, final HostTensor actual, final double epsilon) {
+            Samples.assertClose(expected, plain, actual, epsilon, activations);
+        }
+
+        /** Rows of an argument, or what else there may be less of: all, or so few that a slow backend is done soon. */
+        int few(final int all) {
+            return slow ? Math.max(Math.min(all, FEW), all / FEWER) : all;
         }
 
         /** How near a tensor must come that single precision brings within the tolerance. */
         public double tolerance(final double single) {
-            return Math.max(single, rounding);
+            return Math.max(single, rounding());
         }
 
         /** Fails unless a tensor comes as near to the expected one as this precision allows. */
         public void assertClose(final String tensor, final HostTensor expected, final HostTensor actual,
                 final double single) {
-            if (rounding == 0) {
+            if (activations == DType.F32) {
                 Tensors.assertClose(tensor, expected, actual, single);
             } else {
                 Tensors.assertCloseInNorm(tensor, expected, actual,
@@ -47,7 +85,7 @@ public final class Backends {
         /** The same for a picture's samples from -1 to 1, which fewer digits are held to in decibels. */
         public void assertPicture(final String tensor, final HostTensor expected, final HostTensor actual,
                 final double single) {
-            if (rounding == 0) {
+            if (activations == DType.F32) {
                 Tensors.assertClose(tensor, expected, actual, single);
             } else {
                 Tensors.assertPicture(tensor, expected, actual, PSNR);
@@ -56,12 +94,12 @@ public final class Backends {
 
         /** How near a picture must come, in decibels. */
         public double psnr(final double single) {
-            return rounding == 0 ? single : Math.min(single, PSNR);
+            return activations == DType.F32 ? single : Math.min(single, PSNR);
         }
 
         /** How far a sample of 255 may be off. */
         public double maximumDifference(final double single) {
-            return rounding == 0 ? single : 255;
+            return activations == DType.F32 ? single : 255;
         }
 
         /** Opens the backend; the caller closes it. */
@@ -77,7 +115,6 @@ public final class Backends {
 
     /** Names what computes goldens' cases, those from elsewhere above all: {@code cpu}, {@code cuda-f32}, {@code cuda-bf16}. */
     private static final String CHOICE = "qwenimage.backend";
-    private static final double BRAIN_FLOAT = 2e-2;
     private static final long BUDGET = 2L << 30;
 
     private Backends() {
@@ -85,12 +122,7 @@ public final class Backends {
 
     /** Scalar Java first: where it fails too, the model is at fault. */
     public static List<Named> all() {
-        return Stream.concat(Stream.of(new Named("reference", ReferenceBackend::new)), shipped().stream()).toList();
-    }
-
-    /** All, and CUDA once more in the precision that it computes in unless told otherwise. */
-    public static List<Named> everyPrecision() {
-        return Stream.concat(all().stream(), Stream.of(cudaInBrainFloat())).toList();
+        return Stream.concat(Stream.of(new Named("reference", ReferenceBackend::new, DType.F32, true)), shipped().stream()).toList();
     }
 
     /** CUDA in both precisions. */
@@ -117,17 +149,20 @@ public final class Backends {
     }
 
     private static Named cudaInSingle() {
-        return new Named("cuda, single precision", () -> CudaBackends.open(DType.F32));
+        return cuda("cuda, single precision", DType.F32);
     }
 
     private static Named cudaInBrainFloat() {
-        return new Named("cuda, BF16", () -> CudaBackends.open(DType.BF16), BRAIN_FLOAT);
+        return cuda("cuda, BF16", DType.BF16);
     }
 
-    /** Those that are shipped, which also keep books of memory and refuse what does not fit. */
+    private static Named cuda(final String name, final DType activations) {
+        return new Named(name, () -> CudaBackends.open(activations), activations, !CudaBackends.isReal());
+    }
+
+    /** Those that are shipped, in each precision, which also keep books of memory and refuse what does not fit. */
     public static List<Named> shipped() {
-        final Named cuda = cudaInSingle();
-        return CudaBackends.isReal() ? List.of(cuda) : Stream.concat(cpu().stream(), Stream.of(cuda)).toList();
+        return CudaBackends.isReal() ? cuda() : Stream.concat(cpu().stream(), cuda().stream()).toList();
     }
 
     /** Those on the CPU, for tests that would take minutes on the machine that stands in for a GPU. */

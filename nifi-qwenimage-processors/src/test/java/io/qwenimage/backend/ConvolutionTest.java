@@ -70,7 +70,7 @@ class ConvolutionTest {
 
     private static void check(final Backends.Named kind, final DType dtype, final int[] c, final Padding padding,
             final boolean full) {
-        final Samples samples = new Samples(c[0] + c[2]);
+        final Samples samples = kind.samples(c[0] + c[2]);
         final HostTensor x = samples.normal(1f, c[0], c[1], c[2]);
         final HostTensor weight = samples.normal(dtype, 0.2f, c[3], c[2], c[4], c[4]);
         final int height = (c[0] + padding.top() + padding.bottom() - c[4]) / c[5] + 1;
@@ -79,18 +79,19 @@ class ConvolutionTest {
         final HostTensor residual = samples.normal(1f, height, width, c[3]);
         final double[] expected = new double[height * width * c[3]];
         final float[] plain = new float[expected.length];
-        reference(x, weight, full ? bias : null, full ? residual : null, c[5], padding, width, expected, plain);
+        reference(kind, x, weight, full ? bias : null, full ? residual : null, c[5], padding, width, expected, plain);
         try (Backend backend = kind.open(); Arena arena = backend.openArena("test")) {
             final Tensor result = backend.convolution(arena, backend.upload(arena, x),
                     backend.weight(arena, weight, WeightRole.CONVOLUTION),
                     full ? backend.weight(arena, bias, WeightRole.VECTOR) : null, c[5], padding,
                     full ? backend.upload(arena, residual) : null);
-            Samples.assertClose(expected, plain, backend.download(result), SPLIT_SHARE * Samples.rms(expected));
+            kind.assertClose(expected, plain, backend.download(result), SPLIT_SHARE * Samples.rms(expected));
         }
     }
 
-    private static void reference(final HostTensor x, final HostTensor weight, final HostTensor bias,
-            final HostTensor residual, final int stride, final Padding padding, final int width,
+    /** The plain computation stores the sum before it adds the residual. */
+    private static void reference(final Backends.Named kind, final HostTensor x, final HostTensor weight,
+            final HostTensor bias, final HostTensor residual, final int stride, final Padding padding, final int width,
             final double[] expected, final float[] plain) {
         final float[] pixels = x.toFloats();
         final float[] taps = weight.toFloats();
@@ -105,7 +106,7 @@ class ConvolutionTest {
             final int channel = i % out;
             final int top = i / out / width * stride - padding.top();
             final int left = i / out % width * stride - padding.left();
-            double exact = (biases == null ? 0 : biases[channel]) + (rests == null ? 0 : rests[i]);
+            double exact = biases == null ? 0 : biases[channel];
             float single = (float) exact;
             for (int tap = 0; tap < kernel * kernel; tap++) {
                 final int row = top + tap / kernel;
@@ -117,8 +118,8 @@ class ConvolutionTest {
                     single += a * b;
                 }
             }
-            expected[i] = exact;
-            plain[i] = single;
+            expected[i] = exact + (rests == null ? 0 : rests[i]);
+            plain[i] = rests == null ? single : kind.held(single) + rests[i];
         }
     }
 }

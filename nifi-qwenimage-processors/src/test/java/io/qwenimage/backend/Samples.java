@@ -9,15 +9,28 @@ import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.Random;
 
 /** Random arguments of conformance tests, and the comparison of results with a float64 reference. */
 final class Samples {
+    /** What the magnitudes of F8_E4M3 are, by their codes; they rise, and the last code is no number. */
+    private static final float[] FLOAT8 = magnitudes();
+    /** Digits of BF16 behind the first one. */
+    private static final int BRAIN_FLOAT_DIGITS = 7;
+
     private final Random random;
+    private final DType held;
 
     /** Samples that depend on the seed alone. */
     Samples(final long seed) {
+        this(seed, DType.F32);
+    }
+
+    /** The same, rounded to what a type holds, so that a backend whose activations have it computes from these numbers. */
+    Samples(final long seed, final DType held) {
         random = new Random(seed);
+        this.held = held;
     }
 
     /** Normally distributed numbers of the given spread. */
@@ -25,7 +38,7 @@ final class Samples {
         final Shape shape = Shape.of(extents);
         final float[] values = new float[(int) shape.elements()];
         for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextGaussian() * spread;
+            values[i] = held(held, (float) random.nextGaussian() * spread);
         }
         return HostTensor.ofFloats(shape, values);
     }
@@ -48,23 +61,35 @@ final class Samples {
         return new HostTensor(exact.shape(), dtype, bytes.flip());
     }
 
+    /** What a type, F32 or BF16, keeps of a number: the nearest that it has, the even one of two. */
+    static float held(final DType type, final float value) {
+        if (type == DType.F32 || Float.isNaN(value)) {
+            return value;
+        }
+        final int bits = Float.floatToRawIntBits(value);
+        return Float.intBitsToFloat(bits + 0x7fff + (bits >>> 16 & 1) & 0xffff0000);
+    }
+
     /**
-     * Compares every element: the error may be twice that of the plain single-precision computation, plus a bound.
+     * Compares every element: the error may be twice that of the plain computation, plus a bound, plus half of the last
+     * digit that the result's type has for the element.
      *
      * @param expected the result in float64
      * @param plain    the result of plain loops in float32
      * @param epsilon  what is allowed beyond, for each element
+     * @param type     F32 or BF16
      */
     static void assertClose(final double[] expected, final float[] plain, final HostTensor actual,
-            final double epsilon) {
+            final double epsilon, final DType type) {
         final float[] values = actual.toFloats();
         assertEquals(expected.length, values.length, "number of elements");
         double plainError = 0;
         for (int i = 0; i < expected.length; i++) {
             plainError = Math.max(plainError, Math.abs(plain[i] - expected[i]));
         }
-        final double allowed = 2 * plainError + epsilon;
         for (int i = 0; i < expected.length; i++) {
+            final double allowed = 2 * plainError + epsilon + (type == DType.F32 ? 0
+                    : Math.scalb(0.5, Math.getExponent(expected[i]) - BRAIN_FLOAT_DIGITS));
             if (!(Math.abs(values[i] - expected[i]) <= allowed)) {
                 fail("element " + i + " of " + actual + " is " + values[i] + ", expected " + expected[i]
                         + ", allowed error " + allowed);
@@ -82,13 +107,21 @@ final class Samples {
     }
 
     private static byte nearestFloat8(final float value) {
-        byte best = 0;
-        for (int bits = -128; bits < 128; bits++) {
-            final float candidate = Float8.toFloat((byte) bits);
-            if (Math.abs(candidate - value) < Math.abs(Float8.toFloat(best) - value)) {
-                best = (byte) bits;
-            }
+        final int found = Arrays.binarySearch(FLOAT8, Math.abs(value));
+        int code = found;
+        if (found < 0) {
+            final int above = Math.min(-found - 1, FLOAT8.length - 1);
+            final int below = Math.max(above - 1, 0);
+            code = Math.abs(value) - FLOAT8[below] < FLOAT8[above] - Math.abs(value) ? below : above;
         }
-        return best;
+        return (byte) (value < 0 ? code | 0x80 : code);
+    }
+
+    private static float[] magnitudes() {
+        final float[] magnitudes = new float[127];
+        for (int code = 0; code < magnitudes.length; code++) {
+            magnitudes[code] = Float8.toFloat((byte) code);
+        }
+        return magnitudes;
     }
 }

@@ -97,7 +97,7 @@ final class BlockGoldenTest {
         final List<DynamicTest> tests = new ArrayList<>();
         try (DirectoryStream<Path> files = Files.newDirectoryStream(BLOCKS, "*.json")) {
             for (final Path file : files) {
-                for (final Backends.Named backend : Backends.everyPrecision()) {
+                for (final Backends.Named backend : Backends.all()) {
                     tests.add(dynamicTest(file.getFileName() + " on " + backend, () -> check(file, backend)));
                 }
             }
