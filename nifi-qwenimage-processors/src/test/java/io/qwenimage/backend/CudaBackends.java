@@ -5,16 +5,21 @@ import io.qwenimage.backend.cuda.CudaOptions;
 import io.qwenimage.kernels.standin.PosedDevice;
 import io.qwenimage.kernels.standin.StandIn;
 import io.qwenimage.tensor.DType;
+import java.io.File;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 
 /**
- * CUDA backends for tests: over the stand-ins for the driver and cuBLASLt, or with {@code -Dqwenimage.gpu=real} on the
+ * CUDA backends for tests: over the stand-ins for the driver, cuBLASLt and cuDNN, or with {@code -Dqwenimage.gpu=real} on the
  * machine's GPU. Closing one fails for whatever the stand-ins were asked wrongly, for what the inspector found in kernels
  * and for what was left open.
  */
@@ -36,11 +41,38 @@ public final class CudaBackends {
         return open(activationType, PosedDevice.a100());
     }
 
+    /** The same as on a machine without cuDNN; the machine's GPU computes with it if it is there. */
+    public static Backend openWithoutCudnn(final DType activationType) {
+        if (isReal()) {
+            return open(activationType);
+        }
+        // Before any others of their names.
+        StandIn.installWithLibraries();
+        try {
+            final Path folder = Files.createTempDirectory("without-cudnn-");
+            try {
+                StandIn.writeLibrariesWithoutConvolutions(folder);
+                return open(activationType, PosedDevice.a100(), folder);
+            } finally {
+                try (Stream<Path> files = Files.list(folder)) {
+                    files.map(Path::toFile).forEach(File::delete);
+                }
+                Files.delete(folder);
+            }
+        } catch (final IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** The same on a device that poses as the given one. */
     public static Backend open(final DType activationType, final PosedDevice device) {
         final String folder = System.getProperty("qwenimage.cuda.libraries");
+        return open(activationType, device, folder == null ? null : Path.of(folder));
+    }
+
+    private static Backend open(final DType activationType, final PosedDevice device, final Path libraries) {
         final CudaOptions options = CudaOptions.defaults().withActivationType(activationType).withMemoryBudget(BUDGET)
-                .withLibraryFolder(folder == null ? null : Path.of(folder));
+                .withLibraryFolder(libraries);
         if (isReal()) {
             return CudaBackend.open(options);
         }

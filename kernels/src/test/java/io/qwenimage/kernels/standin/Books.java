@@ -7,12 +7,13 @@ public final class Books {
     private final AtomicLong launches = new AtomicLong();
     private final AtomicLong copies = new AtomicLong();
     private final AtomicLong kernels = new AtomicLong();
+    private final AtomicLong convolutions = new AtomicLong();
     private final AtomicLong allocations = new AtomicLong();
     private final AtomicLong bytesToDevice = new AtomicLong();
     private final AtomicLong bytesToHost = new AtomicLong();
     private final AtomicLong waits = new AtomicLong();
 
-    /** Kernels, matrix products and graphs that were launched; a graph counts once. */
+    /** Kernels, matrix products, convolutions and graphs that were launched; a graph counts once. */
     public long launches() {
         return launches.get();
     }
@@ -25,6 +26,11 @@ public final class Books {
     /** Kernels that ran, those of graphs included. */
     public long kernels() {
         return kernels.get();
+    }
+
+    /** Convolutions that cuDNN was asked for. */
+    public long convolutions() {
+        return convolutions.get();
     }
 
     /** Allocations of device memory. */
@@ -57,6 +63,10 @@ public final class Books {
 
     void ranKernel() {
         kernels.incrementAndGet();
+    }
+
+    void convolved() {
+        convolutions.incrementAndGet();
     }
 
     void allocated() {

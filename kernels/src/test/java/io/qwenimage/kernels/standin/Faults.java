@@ -11,6 +11,7 @@ public final class Faults {
     private long waitsUntilDropped = -1;
     private long recordsUntilDropped = -1;
     private int initialisation;
+    private int convolution;
 
     /** The launch after so many others breaks its context with an error, which shows when it is waited for. */
     public synchronized void failLaunchAfter(final long launches, final int result) {
@@ -58,6 +59,11 @@ public final class Faults {
         initialisation = result;
     }
 
+    /** The status that cuDNN answers the next convolution with, which it does not compute; 0 for none. */
+    public synchronized void failConvolution(final int status) {
+        convolution = status;
+    }
+
     boolean areDevicesGone() {
         return deviceGone;
     }
@@ -87,6 +93,13 @@ public final class Faults {
     /** The error that this kernel ends with, or 0. */
     synchronized int nextLaunch() {
         return launchesUntilFault >= 0 && launchesUntilFault-- == 0 ? fault : 0;
+    }
+
+    /** The status that this convolution is refused with, or 0. */
+    synchronized int nextConvolution() {
+        final int status = convolution;
+        convolution = 0;
+        return status;
     }
 
     /** Whether this kernel never ends. */

@@ -38,6 +38,11 @@ final class Handles {
         return object;
     }
 
+    /** How many objects of a kind are open. */
+    long count(final Class<?> type) {
+        return objects.values().stream().filter(type::isInstance).count();
+    }
+
     void closeAll(final Predicate<Object> which) {
         objects.values().removeIf(which);
     }

@@ -1,8 +1,8 @@
 package io.qwenimage.kernels.standin;
 
 /**
- * Installs the stand-ins for the driver and cuBLASLt in a program that computes on CUDA, for its whole life. When it
- * ends, what was found is told on standard error.
+ * Installs the stand-ins for the driver, cuBLASLt and cuDNN in a program that computes on CUDA, for its whole life.
+ * When it ends, what was found is told on standard error.
  */
 public final class Installation implements Runnable {
     @Override

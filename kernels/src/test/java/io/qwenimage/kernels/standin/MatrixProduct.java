@@ -178,7 +178,7 @@ final class MatrixProduct implements Work {
     }
 
     /** Rounds to nearest, ties to even; NaN stays NaN. */
-    private static short toBfloat16(final float value) {
+    static short toBfloat16(final float value) {
         final int bits = Float.floatToRawIntBits(value);
         if (Float.isNaN(value)) {
             return (short) (bits >>> 16 | 0x40);

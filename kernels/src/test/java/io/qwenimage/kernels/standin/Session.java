@@ -207,6 +207,10 @@ final class Session {
         if (host.count() > 0) {
             open.add(host.count() + " pieces of page-locked memory");
         }
+        final long descriptors = handles.count(ConvolutionDescriptor.class);
+        if (descriptors > 0) {
+            open.add(descriptors + " descriptors of convolutions");
+        }
         return open;
     }
 }

@@ -2,6 +2,8 @@ package io.qwenimage.kernels.standin;
 
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,7 +28,7 @@ public final class StandIn implements StandInLibrary.Receiver {
     private final ModuleCalls modules = new ModuleCalls(this);
     /** Held because JNA unloads a library that nobody holds. */
     private final NativeLibrary library;
-    private List<NativeLibrary> matrixLibraries = List.of();
+    private final List<NativeLibrary> libraries = new ArrayList<>();
     private final KernelMachine machine = new KernelMachine();
     private Session session = new Session(List.of(PosedDevice.a100()), DRIVER_VERSION, 0);
 
@@ -39,6 +41,7 @@ public final class StandIn implements StandInLibrary.Receiver {
         calls.putAll(new GraphCalls(this).calls());
         calls.putAll(new TensorMapCalls(this).calls());
         calls.putAll(new MatrixCalls(this).calls());
+        calls.putAll(new ConvolutionCalls(this).calls());
         library = StandInLibrary.load(this);
     }
 
@@ -61,16 +64,25 @@ public final class StandIn implements StandInLibrary.Receiver {
         }
     }
 
-    /** The same with a stand-in for cuBLASLt beside it. */
+    /** The same with stand-ins for cuBLASLt and cuDNN beside it. */
     public static StandIn installWithLibraries() {
         final StandIn standIn = install();
         standIn.loadLibraries();
         return standIn;
     }
 
+    /**
+     * Makes a folder look like an installation without cuDNN: what has been loaded under the names of its files stays in
+     * use.
+     */
+    public static void writeLibrariesWithoutConvolutions(final Path folder) {
+        StandInLibrary.writeMatrixLibraries(folder);
+    }
+
     private synchronized void loadLibraries() {
-        if (matrixLibraries.isEmpty()) {
-            matrixLibraries = StandInLibrary.loadMatrixLibraries(this);
+        if (libraries.isEmpty()) {
+            libraries.addAll(StandInLibrary.loadMatrixLibraries(this));
+            libraries.addAll(StandInLibrary.loadConvolutionLibraries(this));
         }
     }
 

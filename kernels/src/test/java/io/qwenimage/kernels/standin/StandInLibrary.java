@@ -16,6 +16,7 @@ import java.util.List;
  * its own name, so whatever is linked to {@code libcuda.so.1} and loaded later is bound to this one.
  */
 final class StandInLibrary {
+    private static final String NOTHING = "standin_nothing.c";
     private static final String VERSIONS = "versions";
     private static final List<String> COMPILERS = List.of("cc", "gcc", "clang");
 
@@ -53,9 +54,36 @@ final class StandInLibrary {
      * @return the libraries, which are unloaded when they are not reachable any more
      */
     static List<NativeLibrary> loadMatrixLibraries(final Receiver receiver) {
-        return List.of(load("standin_nothing.c", "libcudart.so.13"),
+        return List.of(load(NOTHING, "libcudart.so.13"),
                 connect(load("standin_cublaslt.c", "libcublasLt.so.13"), receiver),
-                load("standin_nothing.c", "libcublas.so.13"));
+                load(NOTHING, "libcublas.so.13"));
+    }
+
+    /** Writes libraries into a folder that have the names of those of cuBLASLt, and nothing in them. */
+    static void writeMatrixLibraries(final Path folder) {
+        try {
+            for (final String name : List.of("libcudart.so.13", "libcublasLt.so.13", "libcublas.so.13")) {
+                build(folder, NOTHING, name);
+            }
+            Files.delete(folder.resolve(NOTHING));
+            Files.delete(folder.resolve(VERSIONS));
+        } catch (final IOException e) {
+            throw new IllegalStateException("libraries cannot be written to " + folder, e);
+        }
+    }
+
+    /**
+     * The parts of cuDNN.
+     *
+     * @return the libraries, which are unloaded when they are not reachable any more
+     */
+    static List<NativeLibrary> loadConvolutionLibraries(final Receiver receiver) {
+        final String source = "standin_cudnn.c";
+        return List.of(load(NOTHING, "libcudnn.so.9"),
+                connect(load(source, "libcudnn_graph.so.9"), receiver),
+                connect(load(source, "libcudnn_ops.so.9"), receiver),
+                load(NOTHING, "libcudnn_adv.so.9"),
+                connect(load(source, "libcudnn_cnn.so.9"), receiver));
     }
 
     private static NativeLibrary connect(final NativeLibrary library, final Receiver receiver) {

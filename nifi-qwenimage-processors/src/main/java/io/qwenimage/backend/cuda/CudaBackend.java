@@ -69,7 +69,7 @@ public final class CudaBackend implements Backend {
         products = new MatrixProducts(stream);
         weights = new Weights(stream, options.activationType());
         copies = new Copies(stream);
-        projections = new Projections(stream, products);
+        projections = new Projections(stream, products, options.libraryFolder());
         rows = new RowOperations(stream);
         heads = new HeadOperations(stream);
         jointHeads = new JointOperation(stream, options.activationType());
@@ -111,8 +111,8 @@ public final class CudaBackend implements Backend {
         final DeviceProperties properties = device.properties();
         return properties.title() + ", driver for CUDA " + properties.driverVersion() / 1000 + "."
                 + properties.driverVersion() % 1000 / 10 + ", cuBLASLt " + MatrixProducts.version() + ": activations in "
-                + options.activationType() + ", attention by " + heads.describe() + "; memory budget "
-                + (options.memoryBudget() >> 20) + " MiB";
+                + options.activationType() + ", attention by " + heads.describe() + ", convolutions "
+                + projections.describeConvolutions() + "; memory budget " + (options.memoryBudget() >> 20) + " MiB";
     }
 
     @Override
@@ -436,6 +436,7 @@ public final class CudaBackend implements Backend {
         } finally {
             heads.close();
             weights.close();
+            projections.close();
             products.close();
             stream.close();
             device.close();

@@ -12,7 +12,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import org.bytedeco.cuda.global.cublas;
 
-/** Tells faults of the driver and of cuBLASLt in the words of backends. */
+/** Tells faults of the driver, of cuBLASLt and of cuDNN in the words of backends. */
 final class CudaFaults {
     private static final int OUT_OF_MEMORY = 2;
 
@@ -52,8 +52,10 @@ final class CudaFaults {
             case final DeviceLostException e -> new DeviceFaultException(e.getMessage(), e);
             case final CudaException e when e.code() == OUT_OF_MEMORY -> exhausted(e);
             case final CublasException e when e.status() == cublas.CUBLAS_STATUS_ALLOC_FAILED -> exhausted(e);
+            case final CudnnException e when Cudnn.isExhaustion(e.status()) -> exhausted(e);
             case final CudaException e -> failed(e, backend);
             case final CublasException e -> failed(e, backend);
+            case final CudnnException e -> failed(e, backend);
             default -> fault;
         };
     }

@@ -9,27 +9,35 @@ import io.qwenimage.kernels.driver.CudaStream;
 import io.qwenimage.kernels.driver.TensorView;
 import io.qwenimage.tensor.DType;
 import io.qwenimage.tensor.Shape;
+import java.nio.file.Path;
 
 /**
  * Linear layers and convolutions: matrix products with what follows them. The product adds bias, tanh GELU and residual
  * itself where it can; an epilogue kernel does the rest in one further pass. A few rows, as in decoding, are bound by
- * reading the weight, for which there is a kernel of its own that does all at once.
+ * reading the weight, for which there is a kernel of its own that does all at once. Convolutions go to cuDNN where it
+ * serves them; elsewhere they are products of unfolded windows.
  */
-final class Projections {
+final class Projections implements AutoCloseable {
     private static final int ALIGNED_BYTES = 16;
     /** The most that a convolution's unfolded windows take; larger pictures go through in bands of rows. */
     private static final long UNFOLDED_BYTES = 256L << 20;
 
     private final CudaStream stream;
     private final MatrixProducts products;
+    private final Convolutions convolutions;
     private final EpilogueKernels epilogues;
     private final UnfoldKernels windows;
     private final MatrixVectorKernels vectors;
 
-    /** Puts all work on a stream. */
-    Projections(final CudaStream stream, final MatrixProducts products) {
+    /**
+     * Puts all work on a stream.
+     *
+     * @param libraries folder of cuDNN, or null for where it is usually found
+     */
+    Projections(final CudaStream stream, final MatrixProducts products, final Path libraries) {
         this.stream = stream;
         this.products = products;
+        convolutions = new Convolutions(stream, libraries);
         epilogues = new EpilogueKernels(stream.device());
         windows = new UnfoldKernels(stream.device());
         vectors = new MatrixVectorKernels(stream.device());
@@ -78,14 +86,22 @@ final class Projections {
             final int stride, final Padding padding, final CudaTensor residual, final CudaTensor result) {
         final int height = weight.shape().intExtent(2);
         final int width = weight.shape().intExtent(3);
+        final boolean point = height == 1 && width == 1 && stride == 1 && padding.equals(Padding.NONE);
+        // A residual without a bias is added after the library's pass.
+        if (!point && convolutions.run(arena, x, weight, bias, stride, padding, bias == null ? null : residual,
+                result)) {
+            if (bias == null && residual != null) {
+                finish(rowsOf(result), null, Activation.NONE, rowsOf(residual));
+            }
+            return;
+        }
         final int outWidth = result.shape().intExtent(1);
         final int outHeight = result.shape().intExtent(0);
         final long out = result.shape().extent(2);
         final long window = weight.rows().shape().extent(1);
-        if (height == 1 && width == 1 && stride == 1 && padding.equals(Padding.NONE)) {
-            final long pixels = (long) outHeight * outWidth;
-            linear(x.reshape(pixels, window), weight.rows(), bias, Activation.NONE,
-                    residual == null ? null : residual.reshape(pixels, out), result.reshape(pixels, out));
+        if (point) {
+            linear(rowsOf(x), weight.rows(), bias, Activation.NONE, residual == null ? null : rowsOf(residual),
+                    rowsOf(result));
             return;
         }
         final UnfoldKernels.Window moved = new UnfoldKernels.Window(height, width, stride, padding.top(),
@@ -104,6 +120,16 @@ final class Projections {
                         residual == null ? null : residual.view(start, part), result.view(start, part));
             }
         }
+    }
+
+    /** What computes convolutions, in words. */
+    String describeConvolutions() {
+        return convolutions.describe();
+    }
+
+    /** The pixels of a picture as rows. */
+    private static CudaTensor rowsOf(final CudaTensor picture) {
+        return picture.reshape(picture.shape().extent(0) * picture.shape().extent(1), picture.shape().extent(2));
     }
 
     /** activation(x + bias) + residual, in place. */
@@ -150,5 +176,10 @@ final class Projections {
             final CudaTensor bias, final CudaTensor residual, final CudaTensor result) {
         products.run(shape, x.address(), weight.address(), bias == null ? 0 : bias.address(),
                 residual == null ? 0 : residual.address(), result.address());
+    }
+
+    @Override
+    public void close() {
+        convolutions.close();
     }
 }

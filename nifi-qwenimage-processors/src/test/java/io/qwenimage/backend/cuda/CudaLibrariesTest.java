@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.qwenimage.kernels.standin.StandIn;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,14 +40,36 @@ class CudaLibrariesTest {
     @Test
     void testEachMissingLibraryIsNamedWithItsPackage() {
         final List<CudaLibrary> libraries = CudaLibraries.find(folder);
-        assertEquals(List.of("libcudart.so.13", "libcublasLt.so.13", "libcublas.so.13"),
+        assertEquals(List.of("libcudart.so.13", "libcublasLt.so.13", "libcublas.so.13", "libcudnn.so.9"),
                 libraries.stream().map(CudaLibrary::name).toList());
+        assertEquals(List.of(true, true, true, false), libraries.stream().map(CudaLibrary::needed).toList(),
+                "only convolutions know another way");
         libraries.forEach(library -> assertFalse(library.isFound()));
         assertTrue(libraries.get(0).remedy().contains("the wheel nvidia-cuda-runtime"), libraries.get(0).remedy());
         assertTrue(libraries.get(1).remedy().contains("libcublas-13-1"), libraries.get(1).remedy());
+        assertTrue(libraries.get(3).remedy().contains("the wheel nvidia-cudnn-cu13"), libraries.get(3).remedy());
         final String message = assertThrows(IllegalStateException.class, () -> CudaLibraries.load(folder)).getMessage();
-        libraries.forEach(library -> assertTrue(message.contains(library.name() + " is not in the folder " + folder),
+        libraries.stream().filter(CudaLibrary::needed).forEach(library -> assertTrue(message.contains(library.name() + " is not in the folder " + folder),
                 message));
+    }
+
+    @Test
+    void testCudnnIsNamedByThePartThatIsMissing() throws IOException {
+        StandIn.installWithLibraries();
+        Files.writeString(folder.resolve("libcudnn.so.9"), "no library");
+        final String whole = assertThrows(IllegalStateException.class, () -> CudaLibraries.loadCudnn(folder))
+                .getMessage();
+        assertTrue(whole.contains(folder.resolve("libcudnn.so.9") + " cannot be loaded"), whole);
+        assertTrue(whole.contains("libcudnn9-cuda-13"), whole);
+    }
+
+    @Test
+    void testFoundBesideTheOtherLibrariesAsTheWheelsHaveIt() throws IOException {
+        final Path cuda = Files.createDirectories(folder.resolve("nvidia/cu13/lib"));
+        final Path cudnn = Files.createDirectories(folder.resolve("nvidia/cudnn/lib"));
+        Files.writeString(cudnn.resolve("libcudnn.so.9"), "no library");
+        final String remedy = CudaLibraries.find(cuda).getLast().remedy();
+        assertTrue(remedy.contains(cudnn.resolve("libcudnn.so.9") + " cannot be loaded"), remedy);
     }
 
     @Test

@@ -109,9 +109,9 @@ public class CudaComputeDeviceService extends AbstractControllerService
 
     static final PropertyDescriptor CUDA_LIBRARIES_FOLDER = new PropertyDescriptor.Builder()
             .name("CUDA Libraries Folder")
-            .description("Folder that holds libcublasLt.so.13, libcublas.so.13 and libcudart.so.13. Not set: the NAR "
-                    + "nifi-qwenimage-cuda-libraries if it is deployed, the system, or a toolkit in its usual place. "
-                    + "What was loaded first stays in use until NiFi restarts.")
+            .description("Folder that holds libcublasLt.so.13, libcublas.so.13 and libcudart.so.13, and cuDNN if it is to "
+                    + "be used. Not set: the NAR nifi-qwenimage-cuda-libraries if it is deployed, the system, or a "
+                    + "toolkit in its usual place. What was loaded first stays in use until NiFi restarts.")
             .identifiesExternalResource(ResourceCardinality.SINGLE, ResourceType.DIRECTORY)
             .expressionLanguageSupported(ExpressionLanguageScope.ENVIRONMENT)
             .addValidator(StandardValidators.createDirectoryExistsValidator(true, false))
@@ -226,13 +226,13 @@ public class CudaComputeDeviceService extends AbstractControllerService
 
     private String libraries(final Path folder) {
         final List<CudaLibrary> libraries = platform.libraries(folder);
-        final String missing = libraries.stream().filter(library -> !library.isFound()).map(CudaLibrary::remedy)
-                .collect(Collectors.joining("; "));
+        final String missing = libraries.stream().filter(library -> library.needed() && !library.isFound())
+                .map(CudaLibrary::remedy).collect(Collectors.joining("; "));
         if (!missing.isEmpty()) {
             throw new IllegalStateException(missing);
         }
-        return libraries.stream().map(library -> library.name() + " from " + library.place())
-                .collect(Collectors.joining(", "));
+        return libraries.stream().map(library -> library.isFound() ? library.name() + " from " + library.place()
+                : "convolutions by unfolded windows, because " + library.remedy()).collect(Collectors.joining(", "));
     }
 
     private String memory(final CudaSettings settings) {

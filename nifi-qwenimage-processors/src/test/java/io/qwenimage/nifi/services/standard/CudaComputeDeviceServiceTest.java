@@ -33,7 +33,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** The service over the stand-ins for the driver and cuBLASLt. */
+/** The service over the stand-ins for the driver, cuBLASLt and cuDNN. */
 @Timeout(120)
 class CudaComputeDeviceServiceTest {
     private static final long GIBIBYTE = 1L << 30;
@@ -144,10 +144,21 @@ class CudaComputeDeviceServiceTest {
                 results.stream().map(ConfigVerificationResult::getVerificationStepName).toList());
         results.forEach(result -> assertEquals(Outcome.SUCCESSFUL, result.getOutcome(), result.toString()));
         assertTold(results.get(0), "CUDA 13.1");
-        assertTold(results.get(1), "libcublasLt.so.13 from the system");
+        assertTold(results.get(1), "libcublasLt.so.13 from the system", "libcudnn.so.9 from the system");
         assertTold(results.get(2), "Stand-in A100", "compute capability 8.0", "GPU-" + standInUuid());
         assertTold(results.get(3), "40960 MiB of 40960 MiB are free", "the budget is 20480 MiB");
-        assertTold(results.get(4), "Stand-in A100", "multiplied");
+        assertTold(results.get(4), "Stand-in A100", "multiplied", "convolutions by cuDNN 9.19.0");
+    }
+
+    @Test
+    void testVerifyWithoutCudnn(@TempDir final Path folder) {
+        StandIn.writeLibrariesWithoutConvolutions(folder);
+        final List<ConfigVerificationResult> results = verify(service, Map.of(
+                CudaComputeDeviceService.CUDA_LIBRARIES_FOLDER, folder.toString()));
+        results.forEach(result -> assertEquals(Outcome.SUCCESSFUL, result.getOutcome(), result.toString()));
+        final String told = "convolutions by unfolded windows, because libcudnn.so.9 is not in the folder " + folder;
+        assertTold(results.get(1), "libcublasLt.so.13 from " + folder, told, "nvidia-cudnn-cu13 brings it");
+        assertTold(results.get(4), told);
     }
 
     @Test
