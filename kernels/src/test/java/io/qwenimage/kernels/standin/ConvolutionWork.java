@@ -74,6 +74,14 @@ final class ConvolutionWork implements Work {
     }
 
     @Override
+    public List<Access> accesses() {
+        // The result and the workspace come first.
+        final List<Range> ranges = ranges();
+        return IntStream.range(0, ranges.size()).mapToObj(i ->
+                new Access(ranges.get(i).address, ranges.get(i).bytes, i < 2)).toList();
+    }
+
+    @Override
     public boolean run() {
         for (final Range range : ranges()) {
             if (!context.holds(range.address, range.bytes)) {
