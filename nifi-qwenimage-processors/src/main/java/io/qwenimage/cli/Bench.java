@@ -3,6 +3,7 @@ package io.qwenimage.cli;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.backend.OperationCounter;
 import io.qwenimage.backend.cpu.CpuBackend;
 import io.qwenimage.model.ConfigFile;
 import io.qwenimage.model.language.LanguageModel;

@@ -52,7 +52,7 @@ public final class CudaBackends {
             final Path folder = Files.createTempDirectory("without-cudnn-");
             try {
                 StandIn.writeLibrariesWithoutConvolutions(folder);
-                return open(activationType, PosedDevice.a100(), folder);
+                return open(activationType, PosedDevice.a100(), BUDGET, folder);
             } finally {
                 try (Stream<Path> files = Files.list(folder)) {
                     files.map(Path::toFile).forEach(File::delete);
@@ -64,15 +64,30 @@ public final class CudaBackends {
         }
     }
 
-    /** The same on a device that poses as the given one. */
-    public static Backend open(final DType activationType, final PosedDevice device) {
-        final String folder = System.getProperty("qwenimage.cuda.libraries");
-        return open(activationType, device, folder == null ? null : Path.of(folder));
+    /** A backend on a device that poses as an H100, or on the machine's GPU with as much of its memory as is free. */
+    public static Backend openWhole(final DType activationType) {
+        return open(activationType, PosedDevice.h100(), 0, libraries());
     }
 
-    private static Backend open(final DType activationType, final PosedDevice device, final Path libraries) {
-        final CudaOptions options = CudaOptions.defaults().withActivationType(activationType).withMemoryBudget(BUDGET)
-                .withLibraryFolder(libraries);
+    /** The number of the machine's GPU that tests run on. */
+    public static int ordinal() {
+        return Integer.getInteger("qwenimage.gpu.ordinal", 0);
+    }
+
+    /** The same on a device that poses as the given one. */
+    public static Backend open(final DType activationType, final PosedDevice device) {
+        return open(activationType, device, BUDGET, libraries());
+    }
+
+    private static Path libraries() {
+        final String folder = System.getProperty("qwenimage.cuda.libraries");
+        return folder == null ? null : Path.of(folder);
+    }
+
+    private static Backend open(final DType activationType, final PosedDevice device, final long budget,
+            final Path libraries) {
+        final CudaOptions options = CudaOptions.defaults().withOrdinal(ordinal()).withActivationType(activationType)
+                .withMemoryBudget(budget).withLibraryFolder(libraries);
         if (isReal()) {
             return CudaBackend.open(options);
         }

@@ -10,7 +10,7 @@ import java.util.List;
  * @param teraflops of the tensor cores in BF16 without sparsity
  * @param gigabytes a second of its memory
  */
-record DevicePeaks(String name, double teraflops, double gigabytes) {
+public record DevicePeaks(String name, double teraflops, double gigabytes) {
     /** NVIDIA's data sheets; of names that contain each other the longer comes first. */
     private static final List<DevicePeaks> KNOWN = List.of(
             new DevicePeaks("B200", 2250, 8000),
@@ -26,7 +26,7 @@ record DevicePeaks(String name, double teraflops, double gigabytes) {
             new DevicePeaks("RTX 5090", 209.5, 1792));
 
     /** Peaks of a device; zeros if its name is not known. */
-    static DevicePeaks of(final DeviceProperties device) {
+    public static DevicePeaks of(final DeviceProperties device) {
         return KNOWN.stream().filter(peaks -> device.name().contains(peaks.name)).findFirst()
                 .orElse(new DevicePeaks(device.name(), 0, 0));
     }

@@ -1,21 +1,22 @@
-package io.qwenimage.cli;
+package io.qwenimage.backend;
 
-import io.qwenimage.backend.AttentionPattern;
-import io.qwenimage.backend.Backend;
 import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 
-/** Counts the floating-point operations of products, convolutions and attention, and the bytes of stored weights. */
-final class OperationCounter {
+/**
+ * Counts the floating-point operations of products, convolutions and attention that a backend is asked for, and the bytes
+ * of weights as they are stored.
+ */
+public final class OperationCounter {
     private final Backend counted;
     private double operations;
     private long storedBytes;
 
     /** A counter around a backend. */
-    OperationCounter(final Backend backend) {
+    public OperationCounter(final Backend backend) {
         counted = (Backend) Proxy.newProxyInstance(Backend.class.getClassLoader(), new Class<?>[] {Backend.class},
                 (proxy, method, arguments) -> {
                     try {
@@ -29,17 +30,17 @@ final class OperationCounter {
     }
 
     /** The backend, counted. */
-    Backend backend() {
+    public Backend backend() {
         return counted;
     }
 
     /** Multiplications and additions since the beginning. */
-    double operations() {
+    public double operations() {
         return operations;
     }
 
     /** Bytes of all weights prepared, as their file holds them. */
-    long storedBytes() {
+    public long storedBytes() {
         return storedBytes;
     }
 
@@ -55,12 +56,27 @@ final class OperationCounter {
                 final Shape kernel = ((Tensor) arguments[2]).shape();
                 operations += 2.0 * ((Tensor) result).shape().elements() * kernel.elements() / kernel.extent(0);
             }
-            case "attention" -> {
-                final boolean half = ((AttentionPattern) arguments[4]).causal();
-                operations += (half ? 2.0 : 4.0) * ((Tensor) arguments[1]).shape().elements()
-                        * ((Tensor) arguments[2]).shape().extent(0);
-            }
+            case "attention" -> operations += attention(((Tensor) arguments[1]).shape(),
+                    ((Tensor) arguments[2]).shape(), (AttentionPattern) arguments[4]);
             default -> { }
         }
+    }
+
+    /** Of q k^T and of the product with v, for each query with the keys that it sees. */
+    private static double attention(final Shape queries, final Shape keys, final AttentionPattern pattern) {
+        double pairs = 0;
+        if (pattern.queryOffsets() == null) {
+            pairs = pairs(queries.extent(0), keys.extent(0), pattern.causal());
+        } else {
+            for (int s = 1; s < pattern.queryOffsets().length; s++) {
+                pairs += pairs(pattern.queryOffsets()[s] - pattern.queryOffsets()[s - 1],
+                        pattern.keyOffsets()[s] - pattern.keyOffsets()[s - 1], pattern.causal());
+            }
+        }
+        return 4 * pairs * queries.elements() / queries.extent(0);
+    }
+
+    private static double pairs(final double queries, final double keys, final boolean causal) {
+        return causal ? queries * (keys - queries) + queries * (queries + 1) / 2 : queries * keys;
     }
 }
