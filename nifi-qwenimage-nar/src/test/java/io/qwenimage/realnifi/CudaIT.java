@@ -26,8 +26,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The shipped text-to-image flow on the CUDA service in a real NiFi, over stand-ins for the driver and cuBLASLt:
- * pictures, a device that fails and comes back, a processor that is terminated, and a device that is lost for good, in
- * this order.
+ * pictures, a device that fails and comes back, memory that lacks, a kernel that never ends, a processor that is
+ * terminated, and a device that is lost for good, in this order.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
@@ -36,6 +36,9 @@ class CudaIT {
     private static final String GPU = "GPU";
     private static final String CONTEXT = "Text to image";
     private static final String SETTINGS = "steps=2&scale=1&width=32&height=32&seed=";
+    private static final String LARGER = "steps=2&scale=1&width=48&height=32&seed=";
+    /** Longer than a step takes on a machine that has other work, too. */
+    private static final String STEP_TIMEOUT = "20 secs";
     private static final int ILLEGAL_ADDRESS = 700;
     private static final double DECIBELS = 35;
 
@@ -89,6 +92,28 @@ class CudaIT {
 
     @Test
     @Order(3)
+    void pictureComesWhenThereIsMemoryAgain() throws IOException, InterruptedException {
+        // As if others had taken the rest: a larger picture than before finds nothing for it in the pool.
+        nifi.provoke("limitMemory", 1);
+        final String name = gpu.sendHttp("a blue triangle", LARGER + 11);
+        awaitBulletin("bytes were asked of", "free on the device", "A smaller picture, fewer requests at a time");
+        nifi.provoke("limitMemory", Long.MAX_VALUE);
+        assertLike(cpu.sendHttp("a blue triangle", LARGER + 11), name);
+        assertEquals(List.of(), nifi.findings());
+    }
+
+    @Test
+    @Order(4)
+    void pictureComesThoughAKernelNeverEnds() throws IOException, InterruptedException {
+        nifi.provoke("hangLaunchAfter", 30);
+        final String name = gpu.sendHttp("a yellow square", SETTINGS + 12);
+        awaitBulletin("came to no end", "is taken out");
+        assertLike(cpu.sendHttp("a yellow square", SETTINGS + 12), name);
+        assertEquals(List.of(), nifi.findings());
+    }
+
+    @Test
+    @Order(5)
     void nothingIsFreedUnderAProcessorThatIsTerminatedInTheMiddleOfAStep() throws IOException, InterruptedException {
         gpu.sendHttp("a red star", "steps=1000&scale=1&width=32&height=32&seed=1");
         final Poll working = new Poll("denoising steps", LIMIT, gpu.group()::bulletinsText);
@@ -108,13 +133,11 @@ class CudaIT {
     }
 
     @Test
-    @Order(4)
+    @Order(6)
     void flowFilesWaitForADeviceThatIsLostForGood() throws IOException, InterruptedException {
         nifi.provoke("loseDevices");
         gpu.sendFile("waits.txt", "a yellow triangle".getBytes(StandardCharsets.UTF_8));
-        final Poll told = new Poll("a bulletin on the loss", LIMIT, gpu.group()::bulletinsText);
-        told.until(gpu.group()::bulletins, bulletins -> bulletins.stream().anyMatch(bulletin ->
-                bulletin.contains("cannot be opened anew")));
+        awaitBulletin("cannot be opened anew");
         assertLike(cpu.sendHttp("a red circle", SETTINGS + 7), cpu.sendHttp("a red circle", SETTINGS + 7), cpu);
         gpu.group().stop();
         assertEquals(List.of("waits.txt"), gpu.group().waitingAfter("Read prompts from a folder").stream()
@@ -124,6 +147,13 @@ class CudaIT {
         judged.until(gpu.group()::invalidServices, invalid -> invalid.stream().anyMatch(service ->
                 service.startsWith(GPU + ":") && service.contains("was lost and cannot be opened anew")));
         assertEquals(List.of(), nifi.findings());
+    }
+
+    /** Waits until bulletins say all of it. */
+    private void awaitBulletin(final String... parts) throws IOException, InterruptedException {
+        final Poll told = new Poll("bulletins with " + List.of(parts), LIMIT, gpu.group()::bulletinsText);
+        told.until(gpu.group()::bulletins, bulletins -> List.of(parts).stream().allMatch(part ->
+                bulletins.stream().anyMatch(bulletin -> bulletin.contains(part))));
     }
 
     private void assertLike(final String expected, final String actual) throws IOException, InterruptedException {
@@ -161,7 +191,8 @@ class CudaIT {
             if (service.path("type").asText().endsWith("CpuComputeDeviceService")) {
                 ((ObjectNode) service).put("type", service.path("type").asText().replace("Cpu", "Cuda"))
                         .put("name", GPU);
-                ((ObjectNode) service.path("properties")).put("Memory Budget", "4 GB");
+                ((ObjectNode) service.path("properties")).put("Memory Budget", "4 GB")
+                        .put("Step Timeout", STEP_TIMEOUT);
             }
         });
         flow.path("flowContents").path("processors").forEach(processor -> ((ObjectNode) processor)
