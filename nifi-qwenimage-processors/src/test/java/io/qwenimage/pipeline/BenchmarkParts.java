@@ -4,11 +4,18 @@ import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.backend.WeightRole;
+import io.qwenimage.diffusion.FlowMatchEulerDiscreteScheduler;
+import io.qwenimage.diffusion.Schedule;
+import io.qwenimage.model.ConfigFile;
 import io.qwenimage.model.language.LanguageModel;
 import io.qwenimage.model.language.Positions;
 import io.qwenimage.model.qwen25vl.Qwen25VlLanguage;
 import io.qwenimage.model.qwen25vl.Qwen25VlVisionConfig;
 import io.qwenimage.model.qwen25vl.Qwen25VlVisionTower;
+import io.qwenimage.model.qwenimage.PatchGrid;
+import io.qwenimage.model.qwenimage.QwenImageConfig;
+import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel;
+import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel.TextContext;
 import io.qwenimage.model.qwenimagevae.LayerObserver;
 import io.qwenimage.model.qwenimagevae.QwenImageDecoder;
 import io.qwenimage.model.qwenimagevae.QwenImageVaeConfig;
@@ -17,16 +24,21 @@ import io.qwenimage.model.vision.VisionScopes;
 import io.qwenimage.model.vision.VisionTower;
 import io.qwenimage.model.vl.VisionLanguageModel;
 import io.qwenimage.nn.ModuleScope;
+import io.qwenimage.pipeline.DenoisingSteps.Guidance;
 import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 import io.qwenimage.weights.WeightScope;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** The parts of the pipeline that {@link EndToEndBenchmark} times, over the tensors of a published model. */
 final class BenchmarkParts {
     private static final int NO_TOKEN = -1;
+    private static final int PIXELS_OF_A_PATCH = 16;
+    private static final float GUIDANCE_SCALE = 4;
 
     /**
      * How much each part has to do.
@@ -49,8 +61,13 @@ final class BenchmarkParts {
 
     /** Work on weights that are on the device; what comes back was waited for. */
     @FunctionalInterface
-    interface Work {
+    interface Work extends AutoCloseable {
         HostTensor run(Arena arena);
+
+        @Override
+        default void close() {
+            // Most work keeps nothing but what arenas own.
+        }
     }
 
     private BenchmarkParts() {
@@ -64,6 +81,48 @@ final class BenchmarkParts {
         final int[] ids = ids(sizes.promptTokens());
         return arena -> backend.download(model.forward(arena, model.embed(arena, ids), Positions.text(0, ids.length), null,
                 LanguageModel.Deepstack.NONE, Cancellation.NEVER, LanguageModel.LayerObserver.NONE));
+    }
+
+    /** Guided denoising steps one after the other, from the second on as a recorded graph; latents after each. */
+    static Work denoise(final Backend backend, final Arena weights, final Sizes sizes) {
+        final NoiseWeights source = new NoiseWeights("transformer", sizes.layersAtMost(), Integer.MAX_VALUE);
+        final QwenImageConfig config = QwenImageConfig.read(source.config());
+        final QwenImageTransformer2DModel model =
+                new QwenImageTransformer2DModel(ModuleScope.of(backend, weights, WeightScope.of(source)), config);
+        final int patches = sizes.side() / PIXELS_OF_A_PATCH;
+        final PatchGrid grid = new PatchGrid(patches, patches);
+        final Schedule schedule = FlowMatchEulerDiscreteScheduler.read(scheduler())
+                .schedule(EndToEndBenchmark.MOST_RUNS + 1, grid.tokens());
+        final Guidance guidance = new Guidance(List.of(), context(backend, weights, model, sizes, grid),
+                context(backend, weights, model, sizes, grid), GUIDANCE_SCALE);
+        final DenoisingSteps steps =
+                new DenoisingSteps(backend, model, weights, guidance, schedule, 0, Cancellation.NEVER);
+        final Tensor latents = backend.uploadExact(weights, normal(grid.tokens(), config.inChannels()));
+        final AtomicInteger step = new AtomicInteger();
+        return new Work() {
+            @Override
+            public HostTensor run(final Arena arena) {
+                return backend.download(steps.run(arena, latents, step.getAndIncrement()));
+            }
+
+            @Override
+            public void close() {
+                steps.close();
+            }
+        };
+    }
+
+    private static TextContext context(final Backend backend, final Arena arena,
+            final QwenImageTransformer2DModel model, final Sizes sizes, final PatchGrid grid) {
+        return model.textContext(arena, backend.upload(arena,
+                normal(sizes.promptTokens(), model.config().jointAttentionDim())), grid);
+    }
+
+    private static ConfigFile scheduler() {
+        return ConfigFile.parse("a scheduler", """
+                {"num_train_timesteps": 1000, "shift": 1.0, "use_dynamic_shifting": true, "base_shift": 0.5, "max_shift": 0.9,
+                 "base_image_seq_len": 256, "max_image_seq_len": 8192, "shift_terminal": 0.02,
+                 "time_shift_type": "exponential"}""".getBytes(StandardCharsets.UTF_8));
     }
 
     /** A picture from latents. */

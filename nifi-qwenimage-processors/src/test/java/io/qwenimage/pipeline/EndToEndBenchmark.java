@@ -83,6 +83,8 @@ public final class EndToEndBenchmark {
     private static List<Part> parts(final Sizes sizes) {
         return List.of(
                 new Part("text_encode", sizes.promptTokens() + " tokens", BenchmarkParts::encodeText),
+                new Part("denoise_step", sizes.side() + " x " + sizes.side() + " pixels, guided, two prompts of "
+                        + sizes.promptTokens() + " tokens", BenchmarkParts::denoise),
                 new Part("vae_decode", sizes.side() + " x " + sizes.side() + " pixels", BenchmarkParts::decode),
                 new Part("vision_encode", sizes.chatRows() + " x " + sizes.chatColumns() + " patches",
                         BenchmarkParts::encodePicture),
@@ -93,8 +95,8 @@ public final class EndToEndBenchmark {
     private boolean run(final Part part) {
         try (Backend backend = CudaBackends.openWhole(DType.BF16)) {
             final OperationCounter counter = new OperationCounter(backend);
-            try (Arena weights = backend.openArena("weights of " + part.name())) {
-                final Work work = part.preparation().prepare(counter.backend(), weights, sizes);
+            try (Arena weights = backend.openArena("weights of " + part.name());
+                    Work work = part.preparation().prepare(counter.backend(), weights, sizes)) {
                 final double before = counter.operations();
                 checked(backend, work);
                 final double operations = counter.operations() - before;
