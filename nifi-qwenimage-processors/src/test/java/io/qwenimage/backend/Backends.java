@@ -130,6 +130,12 @@ public final class Backends {
         return List.of(cudaInSingle(), cudaInBrainFloat());
     }
 
+    /** CUDA in both precisions as on a machine without cuDNN, where convolutions go by unfolded windows. */
+    public static List<Named> cudaWithoutCudnn() {
+        return CudaBackends.isReal() ? List.of() : Stream.of(DType.F32, DType.BF16).map(type -> new Named(
+                "cuda without cuDNN, " + type, () -> CudaBackends.openWithoutCudnn(type), type, true)).toList();
+    }
+
     /** What the property chooses for goldens' cases, if it does. */
     public static Optional<Named> chosen() {
         final String choice = System.getProperty(CHOICE, "");

@@ -40,6 +40,13 @@ class ConvolutionTest {
     }
 
     @ParameterizedTest
+    @MethodSource("io.qwenimage.backend.Backends#cudaWithoutCudnn")
+    void equalsItByUnfoldedWindows(final Backends.Named kind) {
+        check(kind, DType.BF16, new int[] {9, 7, 16, 24, 3, 1}, Padding.of(1), true);
+        check(kind, DType.F16, new int[] {8, 9, 6, 10, 3, 2}, new Padding(0, 1, 0, 1), true);
+    }
+
+    @ParameterizedTest
     @MethodSource("io.qwenimage.backend.Backends#all")
     void computesSidesWithDifferentPadding(final Backends.Named kind) {
         check(kind, DType.BF16, new int[] {8, 9, 4, 6, 3, 1}, new Padding(2, 0, 1, 3), true);

@@ -130,7 +130,7 @@ final class ConvolutionCalls {
         final int told = Math.min(asked, algorithms.size());
         for (int i = 0; i < told; i++) {
             final Pointer choice = choices.share((long) i * CHOICE_BYTES);
-            final boolean offered = shape.offers(algorithms.get(i));
+            final boolean offered = shape.offers(algorithms.get(i)) && !standIn.session().faults().lacksConvolutions();
             choice.clear(CHOICE_BYTES);
             choice.setInt(0, algorithms.get(i));
             choice.setInt(4, offered ? Call.SUCCESS : NOT_SUPPORTED);

@@ -9,7 +9,7 @@ record ConvolutionShape(ConvolutionDescriptor.Tensor.Extents x, ConvolutionDescr
                         ConvolutionDescriptor.Convolution.Movement movement, int mathType,
                         ConvolutionDescriptor.Tensor.Extents y) {
     private static final int IMPLICIT_PRECOMP_GEMM = 1;
-    /** Tensor cores take channels by eights of half precision ("Legacy API", Tensor Core operations). */
+    /** Tensor cores take channels by eights of half precision; others are padded in the workspace. */
     private static final int CHANNELS_OF_TENSOR_CORES = 8;
 
     ConvolutionShape {
@@ -30,15 +30,25 @@ record ConvolutionShape(ConvolutionDescriptor.Tensor.Extents x, ConvolutionDescr
         return Math.floorDiv(picture + 2 * padding - window, stride) + 1;
     }
 
-    /** Bytes that the algorithm writes its offsets into: four for each pixel of the result. */
+    /** Bytes that the algorithm writes: an offset for each pixel of the result, and what it pads with channels. */
     long workspaceBytes() {
-        return (long) Integer.BYTES * y.h() * y.w();
+        final long offsets = (long) Integer.BYTES * y.h() * y.w();
+        final int in = padded(x.c());
+        final int out = padded(y.c());
+        if (x.type() == ConvolutionDescriptor.F32 || in == x.c() && out == y.c()) {
+            return offsets;
+        }
+        return offsets + (long) ConvolutionDescriptor.bytesOf(x.type())
+                * ((long) in * x.h() * x.w() + (long) out * in * w.r() * w.s() + (long) out * y.h() * y.w());
     }
 
-    /** Whether the library has an algorithm for this: for channels last there is one, in both precisions. */
+    private static int padded(final int channels) {
+        return Math.ceilDiv(channels, CHANNELS_OF_TENSOR_CORES) * CHANNELS_OF_TENSOR_CORES;
+    }
+
+    /** Whether the library has an algorithm for this: for channels last there is one. */
     boolean offers(final int algorithm) {
-        return algorithm == IMPLICIT_PRECOMP_GEMM && (x.type() == ConvolutionDescriptor.F32
-                || x.c() % CHANNELS_OF_TENSOR_CORES == 0 && y.c() % CHANNELS_OF_TENSOR_CORES == 0);
+        return algorithm == IMPLICIT_PRECOMP_GEMM;
     }
 
     void requireOffered(final int algorithm) {

@@ -181,7 +181,7 @@ final class ConvolutionWork implements Work {
     private void spoilWorkspace() {
         final MemoryRegion region = context.memory().range(workspace, 1);
         final int start = (int) (workspace - region.base());
-        for (int i = 0; i < shape.workspaceBytes(); i += Integer.BYTES) {
+        for (int i = 0; i + Integer.BYTES <= shape.workspaceBytes(); i += Integer.BYTES) {
             region.putInt(start + i, RUBBISH);
             region.markWritten(start + i, Integer.BYTES);
         }

@@ -12,6 +12,7 @@ public final class Faults {
     private long recordsUntilDropped = -1;
     private int initialisation;
     private int convolution;
+    private boolean lacksConvolutions;
 
     /** The launch after so many others breaks its context with an error, which shows when it is waited for. */
     public synchronized void failLaunchAfter(final long launches, final int result) {
@@ -64,6 +65,11 @@ public final class Faults {
         convolution = status;
     }
 
+    /** cuDNN has no algorithm for any convolution that it is asked for from now on, or has them again. */
+    public synchronized void lackConvolutions(final boolean lacking) {
+        lacksConvolutions = lacking;
+    }
+
     boolean areDevicesGone() {
         return deviceGone;
     }
@@ -100,6 +106,10 @@ public final class Faults {
         final int status = convolution;
         convolution = 0;
         return status;
+    }
+
+    synchronized boolean lacksConvolutions() {
+        return lacksConvolutions;
     }
 
     /** Whether this kernel never ends. */
