@@ -4,17 +4,19 @@
 //   layer_norm            out = (x - mean) / sqrt(var + eps) * weight + bias                        arXiv 1607.06450
 //   ada_layer_norm        out = (x - mean) / sqrt(var + eps) * (1 + scale) + shift                  arXiv 2212.09748
 //   gated_add             sum = residual + gate * x
-//   gated_add_ada_layer_norm   sum as above (rounded to its type), then out = ada_layer_norm(sum)
+//   gated_add_ada_layer_norm   sum as above (rounded to its type), then out = ada_layer_norm(sum); of several spans of
+//                              rows, which have operands of their own, in one launch
 //
 // Shapes: x, residual, sum, out [rows, width]; weight, bias, scale, shift, gate [width]. Elements of a row follow one
-// another; rows of x lie x_stride elements apart, those of all results and of the residual width elements.
+// another; rows of x lie x_stride elements apart (width in spans), those of all results and of the residual width
+// elements.
 // Types: all operands have the entry's type; sums, means and variances are float. The variance is the mean square of
 // the differences from the mean (a second pass over registers), so large means cost no digits.
 // Alignment: of elements. Rows whose addresses, width and stride are multiples of 16 bytes, and which fit into the
 // registers of a team (CHUNKS accesses of 16 bytes a thread), are read once; others element by element.
 // Launch: a block is one or more teams of team_threads threads (a multiple of 32 up to 256; best is the fewest that
 // keep a row in registers), up to 384 threads and 15 teams; block b takes the rows from b rows_per_block on, its teams
-// in turn; grid = ceil(rows / rows_per_block). Several teams cover the latency of each other's rows; what is common to
+// in turn; grid = ceil(rows / rows_per_block), of spans the sum of theirs. Several teams cover the latency of each other's rows; what is common to
 // all rows is read once a block.
 // Shared memory: 128 bytes static; dynamic, for rows in registers, the vectors [width] of the operation.
 // A result may be x itself: each thread reads its elements of a row before it writes them.
@@ -41,6 +43,25 @@ template <typename T> struct RowNorm {
     int rows_per_block;
     int team_threads;
     float eps;
+    int first_block;
+};
+
+// Rows with operands of their own.
+template <typename T> struct Span {
+    const T* residual;
+    const T* x;
+    const T* gate;
+    const T* shift;
+    const T* scale;
+    T* sum;
+    T* out;
+    int64_t rows;
+};
+
+constexpr int MOST_SPANS = 8;
+
+template <typename T> struct Spans {
+    Span<T> span[MOST_SPANS];
 };
 
 using RowTeam = Team<MAX_WARPS>;
@@ -145,8 +166,9 @@ __device__ __forceinline__ void in_registers(const RowNorm<T>& a, const RowTeam&
     T* const addend = multiplier + (NORM == Norm::NOTHING ? 0 : a.width);
     T* const gate = addend + (NORM == Norm::AFFINE || NORM == Norm::MODULATED ? a.width : 0);
     const int count = a.width / V;
-    const int end_row = min(a.rows, static_cast<int>(blockIdx.x + 1) * a.rows_per_block);
-    int64_t row = blockIdx.x * a.rows_per_block + team.index;
+    const int block = static_cast<int>(blockIdx.x) - a.first_block;
+    const int end_row = min(a.rows, (block + 1) * a.rows_per_block);
+    int64_t row = block * a.rows_per_block + team.index;
     Row<T> x;
     Row<T> residual;
     // Under way while the vectors come.
@@ -228,10 +250,11 @@ __device__ __forceinline__ void in_registers(const RowNorm<T>& a, const RowTeam&
 // shapes that no published model has.
 template <typename T, Norm NORM, bool GATED>
 __device__ __forceinline__ void element_by_element(const RowNorm<T>& a, const RowTeam& team) {
-    const int end_row = min(a.rows, static_cast<int>(blockIdx.x + 1) * a.rows_per_block);
+    const int block = static_cast<int>(blockIdx.x) - a.first_block;
+    const int end_row = min(a.rows, (block + 1) * a.rows_per_block);
     int turn = 0;
 #pragma unroll 1
-    for (int64_t row = blockIdx.x * a.rows_per_block + team.index; row < end_row; row += team.count) {
+    for (int64_t row = block * a.rows_per_block + team.index; row < end_row; row += team.count) {
         const T* const x = GATED ? a.sum + row * a.width : a.x + row * a.x_stride;
         if constexpr (GATED) {
 #pragma unroll 1
@@ -294,6 +317,26 @@ template <typename T, Norm NORM, bool GATED> __device__ __forceinline__ void nor
     }
 }
 
+// The span that a block has rows of. Parameters are read by constant indices only, which keeps them where they are.
+template <typename T>
+__device__ __forceinline__ void gated_spans(const Spans<T>& spans, const int width, const int rows_per_block,
+        const int team_threads, const float eps) {
+    Span<T> mine = spans.span[0];
+    int first_block = 0;
+    int end = 0;
+#pragma unroll
+    for (int i = 0; i < MOST_SPANS; i++) {
+        const int begin = end;
+        end += (static_cast<int>(spans.span[i].rows) + rows_per_block - 1) / rows_per_block;
+        if (static_cast<int>(blockIdx.x) >= begin && static_cast<int>(blockIdx.x) < end) {
+            mine = spans.span[i];
+            first_block = begin;
+        }
+    }
+    normalise<T, Norm::MODULATED, true>({mine.x, mine.residual, mine.gate, mine.scale, mine.shift, mine.sum, mine.out,
+            static_cast<int>(mine.rows), width, width, rows_per_block, team_threads, eps, first_block});
+}
+
 // Blocks of the fused operation on a multiprocessor; for Blackwell the assembler would spill to get two.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
 constexpr int FUSED_BLOCKS = 1;
@@ -324,9 +367,9 @@ constexpr int FUSED_BLOCKS = 2;
         normalise<T, Norm::NOTHING, true>({x, residual, gate, nullptr, nullptr, sum, nullptr, ROW_ARGUMENTS, 0}); \
     } \
     extern "C" __global__ void __launch_bounds__(MAX_THREADS, FUSED_BLOCKS) \
-            gated_add_ada_layer_norm_##suffix(const T* residual, const T* x, const T* gate, const T* shift, \
-            const T* scale, T* sum, T* out, ROW_PARAMETERS, const float eps) { \
-        normalise<T, Norm::MODULATED, true>({x, residual, gate, scale, shift, sum, out, ROW_ARGUMENTS, eps}); \
+            gated_add_ada_layer_norm_##suffix(const __grid_constant__ Spans<T> spans, const int width, \
+            const int rows_per_block, const int team_threads, const float eps) { \
+        gated_spans<T>(spans, width, rows_per_block, team_threads, eps); \
     }
 
 ENTRIES(bf16, bf16)

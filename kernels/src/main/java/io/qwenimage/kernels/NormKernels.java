@@ -6,6 +6,9 @@ import io.qwenimage.kernels.driver.ElementType;
 import io.qwenimage.kernels.driver.KernelArguments;
 import io.qwenimage.kernels.driver.LaunchGeometry;
 import io.qwenimage.kernels.driver.TensorView;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
 
 /**
  * Norms over rows and what follows them, {@code norm.cu}. Operands of a call have one type (BF16, F16 or F32); rows of
@@ -13,6 +16,10 @@ import io.qwenimage.kernels.driver.TensorView;
  * {@link IllegalArgumentException} for operands that do not fit.
  */
 public final class NormKernels {
+    /** As many spans of rows as a launch takes by value. */
+    public static final int MOST_SPANS = 8;
+
+    private static final int SPAN_BYTES = 8 * Long.BYTES;
     private static final int MOST_TEAM_THREADS = 256;
     private static final int MOST_THREADS = 384;
     /** Each has a barrier of its own; a block has 16. */
@@ -93,10 +100,9 @@ public final class NormKernels {
     }
 
     /**
-     * A gated residual and the modulated norm of it in one pass: sum = residual + gate * x, rounded to its type;
-     * out = (sum - mean) / sqrt(variance + eps) * (1 + scale) + shift.
+     * Rows that get one gate, shift and scale.
      *
-     * @param residual [rows, width]
+     * @param residual [rows, width], contiguous like all that follows
      * @param x        [rows, width]
      * @param gate     [width]
      * @param shift    [width]
@@ -104,14 +110,53 @@ public final class NormKernels {
      * @param sum      [rows, width]; may be the residual
      * @param out      [rows, width]
      */
-    public void gatedAddAdaLayerNorm(final CudaStream stream, final TensorView residual, final TensorView x,
-            final TensorView gate, final TensorView shift, final TensorView scale, final TensorView sum,
-            final TensorView out, final float eps) {
-        final Rows rows = new Rows(x);
-        final KernelArguments arguments = new KernelArguments().pointer(rows.like("residual", residual)).pointer(x)
-                .pointer(rows.vector("gate", gate)).pointer(rows.vector("shift", shift))
-                .pointer(rows.vector("scale", scale)).pointer(rows.like("sum", sum)).pointer(rows.like("out", out));
-        launch(stream, "gated_add_ada_layer_norm", rows, 3, rows.end(arguments).f32(eps));
+    public record Span(TensorView residual, TensorView x, TensorView gate, TensorView shift, TensorView scale,
+            TensorView sum, TensorView out) {
+        /** {@code Span} of norm.cu. */
+        private void pack(final ByteBuffer bytes) {
+            for (final TensorView view : new TensorView[] {residual, x, gate, shift, scale, sum, out}) {
+                bytes.putLong(view.address());
+            }
+            bytes.putLong(x.size(0));
+        }
+
+        private void require(final String name, final ElementType type, final long width) {
+            Operands.dense(name + " x", x, type, -1, width);
+            for (final TensorView rows : new TensorView[] {residual, sum, out}) {
+                Operands.dense(name + " operand", rows, type, x.size(0), width);
+            }
+            for (final TensorView vector : new TensorView[] {gate, shift, scale}) {
+                Operands.dense(name + " vector", vector, type, width);
+            }
+        }
+    }
+
+    /**
+     * Gated residuals and the modulated norms of them in one pass and one launch: sum = residual + gate * x, rounded to
+     * its type; out = (sum - mean) / sqrt(variance + eps) * (1 + scale) + shift.
+     *
+     * @param spans from one to {@value #MOST_SPANS}, of one width
+     */
+    public void gatedAddAdaLayerNorm(final CudaStream stream, final List<Span> spans, final float eps) {
+        if (spans.isEmpty() || spans.size() > MOST_SPANS) {
+            throw new IllegalArgumentException(spans.size() + " spans of rows; from 1 to " + MOST_SPANS + " are taken");
+        }
+        final TensorView first = spans.getFirst().x();
+        Operands.matrix("x", first);
+        long count = 0;
+        for (int i = 0; i < spans.size(); i++) {
+            spans.get(i).require("span " + i, first.type(), first.size(1));
+            count += spans.get(i).x().size(0);
+        }
+        final Rows rows = new Rows(first, count);
+        final ByteBuffer packed = ByteBuffer.allocate(MOST_SPANS * SPAN_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        spans.forEach(span -> span.pack(packed));
+        final long blocks = spans.stream().mapToLong(span -> Math.ceilDiv(span.x().size(0), rows.perBlock)).sum();
+        if (count > 0 && rows.width > 0) {
+            device.module("norm").kernel("gated_add_ada_layer_norm_" + rows.type.suffix()).launch(stream,
+                    rows.geometry(blocks, 3), new KernelArguments().struct(packed.array(), Long.BYTES)
+                            .i32(rows.width).i32(rows.perBlock).i32(rows.teamThreads).f32(eps));
+        }
     }
 
     /** @param vectors how many vectors all rows have in common */
@@ -119,7 +164,7 @@ public final class NormKernels {
             final KernelArguments arguments) {
         if (rows.count > 0 && rows.width > 0) {
             device.module("norm").kernel(kernel + "_" + rows.type.suffix())
-                    .launch(stream, rows.geometry(vectors), arguments);
+                    .launch(stream, rows.geometry(Math.ceilDiv(rows.count, rows.perBlock), vectors), arguments);
         }
     }
 
@@ -134,9 +179,13 @@ public final class NormKernels {
         private final boolean inRegisters;
 
         Rows(final TensorView x) {
-            Operands.matrix("x", x);
+            this(Operands.matrix("x", x), x.size(0));
+        }
+
+        /** @param count of all spans of the call, which x is one of */
+        Rows(final TensorView x, final long count) {
             type = x.type();
-            count = x.size(0);
+            this.count = count;
             width = x.size(1);
             stride = x.stride(0);
             final long blocks = (long) BLOCKS_PER_MULTIPROCESSOR * device.properties().multiprocessors();
@@ -158,10 +207,10 @@ public final class NormKernels {
             return arguments.i32(count).i32(width).i64(stride).i32(perBlock).i32(teamThreads);
         }
 
-        LaunchGeometry geometry(final int vectors) {
+        LaunchGeometry geometry(final long blocks, final int vectors) {
             final int teams = Math.min(perBlock, Math.min(MOST_TEAMS, MOST_THREADS / teamThreads));
             final long shared = inRegisters ? vectors * width * type.bytes() : 0;
-            return LaunchGeometry.of(Math.ceilDiv(count, perBlock), 1, 1, teams * teamThreads,
+            return LaunchGeometry.of(blocks, 1, 1, teams * teamThreads,
                     Math.toIntExact(Operands.roundUp((int) shared, Operands.ACCESS_BYTES)));
         }
     }

@@ -43,6 +43,8 @@ final class Mutations {
         final Consumer<KernelDevice> two = device -> test.testRmsNorm(BF16, 218, 6152, device);
         final Consumer<KernelDevice> ragged = device -> test.testLayerNorm(BF16, 6, 5, device);
         final Consumer<KernelDevice> gated = device -> test.testGatedAddAdaLayerNorm(BF16, 3, 64, device);
+        final Consumer<KernelDevice> spans =
+                device -> test.testSpansHaveOperandsOfTheirOwn(BF16, 64, 3, 2, 0, 1, device);
         return List.of(
                 Mutation.in("norm", "if (chunk < count) {", "if (true) {", modulated).at(1),
                 Mutation.in("norm", "team.sum(sum, 0) / a.width;", "team.sum(sum, 0) / (a.width + 1);",
@@ -56,10 +58,12 @@ final class Mutations {
                 Mutation.in("norm", "fmaf(factor[i], values[i], base[i])",
                         "fmaf(factor[i], base[i], values[i])", gated),
                 Mutation.in("norm", "x.kept[j].store(a.sum + row * a.width + chunk * V);", "", gated),
+                Mutation.in("norm", "first_block = begin;", "", spans),
+                Mutation.in("norm", "mine = spans.span[i];", "", spans),
                 Mutation.in("norm", "const float difference = to_float(x[i]) - mean;",
                         "const float difference = to_float(x[i]);", ragged),
-                Mutation.in("norm", "min(a.rows, static_cast<int>(blockIdx.x + 1) * a.rows_per_block)",
-                        "static_cast<int>(blockIdx.x + 1) * a.rows_per_block",
+                Mutation.in("norm", "min(a.rows, (block + 1) * a.rows_per_block)",
+                        "(block + 1) * a.rows_per_block",
                         device -> test.testRmsNorm(BF16, 217, 6152, device)).at(1),
                 Mutation.in("norm", "team.cuh", "        named_barrier(index + 1, threads);\n", NO_BARRIER, teams),
                 Mutation.in("norm", "team.cuh", "lane < warps ? partial[number][index * warps + lane] : 0.0f",

@@ -5,6 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.qwenimage.kernels.driver.ElementType;
 import io.qwenimage.kernels.driver.TensorView;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -85,13 +88,62 @@ class NormKernelsTest {
         final TensorView sum = device.empty(type, rows, width);
         final TensorView out = device.empty(type, rows, width);
         final NormKernels kernels = new NormKernels(device.cuda());
-        kernels.gatedAddAdaLayerNorm(device.stream(), residual, x, gate, shift, scale, sum, out, EPS);
+        kernels.gatedAddAdaLayerNorm(device.stream(),
+                List.of(new NormKernels.Span(residual, x, gate, shift, scale, sum, out)), EPS);
         final NormReference reference = new NormReference(type, rows, width);
         reference.gatedAdd(device.download(residual), device.download(x), device.download(gate))
                 .require("sum", device.download(sum));
         // The norm is that of the sum as it was stored, as in the composition of two kernels.
         reference.layerNorm(device.download(sum), device.download(scale), device.download(shift), 1, EPS)
                 .require("gated_add_ada_layer_norm", device.download(out));
+    }
+
+    /** Two streams, one of them with rows of two times, as long as blocks are or longer; one span is empty. */
+    @ParameterizedTest
+    @CsvSource({"BF16,256,3,30,0,1", "BF16,64,300,1,7,271", "F32,113,5,2,9,4"})
+    void testSpansHaveOperandsOfTheirOwn(final ElementType type, final int width, final int first, final int second,
+            final int third, final int fourth, final KernelDevice device) {
+        final Random random = new Random(width + 5);
+        final List<NormKernels.Span> spans = new ArrayList<>();
+        for (final int rows : new int[] {first, second, third, fourth}) {
+            spans.add(new NormKernels.Span(device.random(random, 3, type, rows, width),
+                    device.random(random, 2, type, rows, width), device.random(random, 1, type, width),
+                    device.random(random, 1, type, width), device.random(random, 1, type, width),
+                    device.empty(type, rows, width), device.empty(type, rows, width)));
+        }
+        new NormKernels(device.cuda()).gatedAddAdaLayerNorm(device.stream(), spans, EPS);
+        for (final NormKernels.Span span : spans) {
+            final int rows = (int) span.x().size(0);
+            if (rows > 0) {
+                final NormReference reference = new NormReference(type, rows, width);
+                reference.gatedAdd(device.download(span.residual()), device.download(span.x()),
+                        device.download(span.gate())).require("sum", device.download(span.sum()));
+                reference.layerNorm(device.download(span.sum()), device.download(span.scale()),
+                        device.download(span.shift()), 1, EPS).require("normed", device.download(span.out()));
+            }
+        }
+    }
+
+    @Test
+    void testSpansThatDoNotFitAreRefused(final KernelDevice device) {
+        final NormKernels kernels = new NormKernels(device.cuda());
+        final TensorView rows = device.zeros(ElementType.BF16, 2, 64);
+        final TensorView vector = device.zeros(ElementType.BF16, 64);
+        final TensorView wide = device.zeros(ElementType.BF16, 2, 128);
+        final TensorView wideVector = device.zeros(ElementType.BF16, 128);
+        final NormKernels.Span span = new NormKernels.Span(rows, rows, vector, vector, vector, rows, rows);
+        final NormKernels.Span wider =
+                new NormKernels.Span(wide, wide, wideVector, wideVector, wideVector, wide, wide);
+        final NormKernels.Span longer = new NormKernels.Span(rows, rows.slice(0, 0, 1), vector, vector, vector, rows,
+                rows);
+        assertThrows(IllegalArgumentException.class,
+                () -> kernels.gatedAddAdaLayerNorm(device.stream(), List.of(), EPS));
+        assertThrows(IllegalArgumentException.class,
+                () -> kernels.gatedAddAdaLayerNorm(device.stream(), Collections.nCopies(9, span), EPS));
+        assertThrows(IllegalArgumentException.class,
+                () -> kernels.gatedAddAdaLayerNorm(device.stream(), List.of(span, wider), EPS));
+        assertThrows(IllegalArgumentException.class,
+                () -> kernels.gatedAddAdaLayerNorm(device.stream(), List.of(longer), EPS));
     }
 
     @Test

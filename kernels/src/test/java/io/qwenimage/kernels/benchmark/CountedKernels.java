@@ -7,6 +7,7 @@ import static io.qwenimage.kernels.benchmark.LaunchArgument.i32;
 import static io.qwenimage.kernels.benchmark.LaunchArgument.i64;
 import static io.qwenimage.kernels.benchmark.LaunchArgument.integers;
 import static io.qwenimage.kernels.benchmark.LaunchArgument.nothing;
+import static io.qwenimage.kernels.benchmark.LaunchArgument.struct;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -64,8 +65,7 @@ final class CountedKernels {
         final long all = (long) TOKENS * ROW;
         return List.of(
                 norm("ada_layer_norm_bf16", 2, 2, buffer(all), buffer(ROW), buffer(ROW), buffer(all)),
-                norm("gated_add_ada_layer_norm_bf16", 3, 4, buffer(all), buffer(all), buffer(ROW), buffer(ROW),
-                        buffer(ROW), buffer(all), buffer(all)),
+                gatedNorms(),
                 norm("gated_add_bf16", 1, 3, buffer(all), buffer(all), buffer(ROW), buffer(all)),
                 norm("rms_norm_bf16", 1, 2, buffer(all), buffer(ROW), buffer(all)),
                 norm("layer_norm_bf16", 2, 2, buffer(all), buffer(ROW), buffer(ROW), buffer(all)),
@@ -74,6 +74,25 @@ final class CountedKernels {
                         i32(128), i64(3L * WIDTH), i64(WIDTH), i32(24), i32(0), f32(1e-6f)),
                         "[4296, 24, 128], queries out of a fused projection", 4 * (2.0 * ROW + 512), USUAL,
                         1 + 24 / 8));
+    }
+
+    /** Both streams after a layer, of two prompts in one batch. */
+    private static CountedKernel gatedNorms() {
+        final int image = 2 * 4096;
+        final int text = 2 * 200;
+        final int rows = Math.ceilDiv(image + text, 2 * HopperModel.MULTIPROCESSORS);
+        final int blocks = Math.ceilDiv(image, rows) + Math.ceilDiv(text, rows);
+        final List<LaunchArgument> members = new ArrayList<>();
+        for (final int count : new int[] {image, text}) {
+            final long bytes = (long) count * ROW;
+            members.addAll(List.of(buffer(bytes), buffer(bytes), buffer(ROW), buffer(ROW), buffer(ROW), buffer(bytes),
+                    buffer(bytes), i64(count)));
+        }
+        return new CountedKernel(new CountedLaunch("norm", "gated_add_ada_layer_norm_bf16",
+                new int[] {blocks, 1, 1}, TEAMS * TEAM, 3 * ROW,
+                List.of(struct(8 * 64, members.toArray(LaunchArgument[]::new)), i32(WIDTH), i32(rows), i32(TEAM),
+                        f32(1e-6f))), "[8192 + 400, 3072], both streams of a guided step", 4.0 * rows * ROW, USUAL,
+                Math.ceilDiv(rows, TEAMS));
     }
 
     /** @param vectors that all rows have in common; @param operands that each row reads or writes */

@@ -110,8 +110,9 @@ final class DenoiserBenchmark {
         final TensorView sum = device.empty(BF16, IMAGE, WIDTH);
         final TensorView out = device.empty(BF16, IMAGE, WIDTH);
         final NormKernels kernels = new NormKernels(device.cuda());
-        return new BenchmarkCase.Prepared(() -> kernels.gatedAddAdaLayerNorm(device.stream(), residual.view(), x.view(),
-                gate.view(), shift.view(), scale.view(), sum, out, EPS), () -> {
+        final List<NormKernels.Span> spans = List.of(new NormKernels.Span(residual.view(), x.view(), gate.view(),
+                shift.view(), scale.view(), sum, out));
+        return new BenchmarkCase.Prepared(() -> kernels.gatedAddAdaLayerNorm(device.stream(), spans, EPS), () -> {
                     final float[] sums = device.download(sum);
                     HostTensor.requireClose("sum", sums[WIDTH + 1], residual.values()[WIDTH + 1]
                             + (double) gate.values()[1] * x.values()[WIDTH + 1], BF16, 1);

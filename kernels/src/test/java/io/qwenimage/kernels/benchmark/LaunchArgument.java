@@ -32,6 +32,17 @@ record LaunchArgument(Function<DeviceMemory, byte[]> bytes) {
         return i64(0);
     }
 
+    /** Members of eight bytes, one after the other; those that are missing at the end are zero. */
+    static LaunchArgument struct(final int size, final LaunchArgument... members) {
+        return new LaunchArgument(memory -> {
+            final ByteBuffer content = allocate(size);
+            for (final LaunchArgument member : members) {
+                content.put(member.bytes().apply(memory));
+            }
+            return content.array();
+        });
+    }
+
     static LaunchArgument i32(final int value) {
         return new LaunchArgument(memory -> allocate(Integer.BYTES).putInt(value).array());
     }
