@@ -4,6 +4,8 @@ import io.qwenimage.tensor.DType;
 import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -158,6 +160,17 @@ public interface Backend extends AutoCloseable {
      * @param gate     [D]
      */
     Tensor gatedAdd(Arena arena, Tensor residual, Tensor x, Tensor gate);
+
+    /**
+     * A gated sum of each stream, then its layer norm with modulation: {@link #gatedAdd}, {@link #adaLayerNorm}.
+     *
+     * @param eps of the norms
+     * @return of each stream
+     */
+    default List<GatedNorm> gatedAddAdaLayerNorm(final Arena arena, final float eps,
+            final GatedNorm.Stream... streams) {
+        return Arrays.stream(streams).map(stream -> GatedNorm.composed(this, arena, stream, eps)).toList();
+    }
 
     /**
      * x / sqrt(mean(x^2) + eps) * weight over the last axis.

@@ -149,7 +149,7 @@ public final class Bench {
             final HostTensor image = reference.tensor("hidden_states");
             final int side = (int) Math.sqrt(image.shape().extent(0));
             final HostTensor temb = reference.tensor("temb");
-            return (arena, outputs) -> model.forwardBlock(arena, 0, counted.upload(arena, image),
+            return (arena, outputs) -> model.forwardBlock(arena, counted.upload(arena, image),
                     counted.upload(arena, reference.tensor("encoder_hidden_states")),
                     counted.upload(arena, temb.reshape(1, temb.shape().elements())), new PatchGrid(side, side),
                     (name, imageOut, textOut) -> {

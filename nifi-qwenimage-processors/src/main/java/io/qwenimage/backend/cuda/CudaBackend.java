@@ -4,6 +4,7 @@ import io.qwenimage.backend.Activation;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.AttentionPattern;
 import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.GatedNorm;
 import io.qwenimage.backend.JointHeads;
 import io.qwenimage.backend.JointSequences;
 import io.qwenimage.backend.LayerPlan;
@@ -57,6 +58,7 @@ public final class CudaBackend implements Backend {
     private final RowOperations rows;
     private final HeadOperations heads;
     private final JointOperation jointHeads;
+    private final GatedNormOperation gatedNorms;
     private final ReentrantLock passes = new ReentrantLock(true);
     private final Set<CudaArena> arenas = Collections.newSetFromMap(new IdentityHashMap<>());
     private long weightBytes;
@@ -73,6 +75,7 @@ public final class CudaBackend implements Backend {
         rows = new RowOperations(stream);
         heads = new HeadOperations(stream);
         jointHeads = new JointOperation(stream, options.activationType());
+        gatedNorms = new GatedNormOperation(stream, options.activationType());
     }
 
     /**
@@ -302,6 +305,12 @@ public final class CudaBackend implements Backend {
         final CudaTensor result = allocate(arena, source.shape());
         rows.gatedAdd(base, source, vector(arena, gate, source, "gate"), result);
         return result;
+    }
+
+    @Override
+    public synchronized List<GatedNorm> gatedAddAdaLayerNorm(final Arena arena, final float eps,
+            final GatedNorm.Stream... streams) {
+        return gatedNorms.gatedAddAdaLayerNorm(arena(arena), eps, streams);
     }
 
     @Override

@@ -13,10 +13,6 @@ import io.qwenimage.tensor.Tensor;
 record JointAttention(Backend backend, int heads, RmsNorm normQ, RmsNorm normK, Linear toQ, Linear toK, Linear toV,
         Linear addKProj, Linear addVProj, Linear addQProj, Linear toOut, Linear toAddOut, RmsNorm normAddedQ,
         RmsNorm normAddedK) {
-    /** Both streams after attention, each [L, D]. */
-    record Output(Tensor image, Tensor text) {
-    }
-
     static JointAttention load(final ModuleScope scope, final QwenImageConfig config) {
         final int width = config.innerDim();
         final int headDim = config.attentionHeadDim();
@@ -41,8 +37,9 @@ record JointAttention(Backend backend, int heads, RmsNorm normQ, RmsNorm normK, 
      * @param image     [L_image, D], the pictures of all sequences
      * @param text      [L_text, D], the texts of all sequences
      * @param sequences where text and pictures of each begin
+     * @return [L_text + L_image, D], in the order of joint attention
      */
-    Output forward(final Arena arena, final Tensor image, final Tensor text, final JointRope rope,
+    Tensor forward(final Arena arena, final Tensor image, final Tensor text, final JointRope rope,
             final JointSequences sequences) {
         final JointHeads joint = backend.jointHeads(arena,
                 new JointHeads.Stream(addQProj.forward(arena, text), addKProj.forward(arena, text),
@@ -52,10 +49,16 @@ record JointAttention(Backend backend, int heads, RmsNorm normQ, RmsNorm normK, 
                 heads, normQ.eps(), sequences); // [L_text + L_image, H, D]
 
         final float scale = (float) (1 / Math.sqrt(joint.query().shape().extent(-1)));
-        final Tensor attended = backend.attention(arena, joint.query(), joint.key(), joint.value(),
-                sequences.pattern(), scale);
+        return backend.attention(arena, joint.query(), joint.key(), joint.value(), sequences.pattern(), scale);
+    }
 
-        return new Output(toOut.forward(arena, sequences.secondOf(backend, arena, attended)),
-                toAddOut.forward(arena, sequences.firstOf(backend, arena, attended)));
+    /** What attention gives to the image stream, [L_image, D]. */
+    Tensor image(final Arena arena, final Tensor attended, final JointSequences sequences) {
+        return toOut.forward(arena, sequences.secondOf(backend, arena, attended));
+    }
+
+    /** What attention gives to the text stream, [L_text, D]. */
+    Tensor text(final Arena arena, final Tensor attended, final JointSequences sequences) {
+        return toAddOut.forward(arena, sequences.firstOf(backend, arena, attended));
     }
 }

@@ -2,11 +2,13 @@ package io.qwenimage.model.qwenimage;
 
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.GatedNorm;
 import io.qwenimage.nn.Linear;
 import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** The shift, scale and gate that a time gives to the two halves of a block: {@code img_mod}, {@code txt_mod}. */
 record Modulation(Linear linear) {
@@ -42,51 +44,63 @@ record Modulation(Linear linear) {
                     half(backend, spans, place + (long) VECTORS_OF_A_HALF * width, width));
         }
 
+        /** A stream after attention: its gated sum, and the norm before the feed-forward layer. */
+        GatedNorm.Stream afterAttention(final Tensor tokens, final Tensor attended) {
+            return attention.then(feedForward.norm(), tokens, attended);
+        }
+
+        /** A stream after the feed-forward layer: its gated sum, and the norm that follows the block. */
+        GatedNorm.Stream afterFeedForward(final Tensor tokens, final Tensor result, final Norm next) {
+            return feedForward.then(next, tokens, result);
+        }
+
         private static Half half(final Backend backend, final List<TimeSpan> spans, final long place, final int width) {
             final Shape shape = Shape.of(width);
-            return new Half(backend, spans.stream().map(span -> new Part(span.rows(),
+            return new Half(new Norm(backend, spans.stream().map(span -> new Part(span.rows(),
                     backend.slice(span.modulation(), place, shape),
-                    backend.slice(span.modulation(), place + width, shape),
-                    backend.slice(span.modulation(), place + 2L * width, shape))).toList());
+                    backend.slice(span.modulation(), place + width, shape))).toList()),
+                    spans.stream().map(span -> backend.slice(span.modulation(), place + 2L * width, shape)).toList());
         }
     }
 
-    /** What some tokens of a stream get in one half of a block, each [D]. */
-    record Part(long rows, Tensor shift, Tensor scale, Tensor gate) {
+    /**
+     * What a stream gets in one half of a block.
+     *
+     * @param norm  before the layer
+     * @param gates after it, for each span of tokens, [D]
+     */
+    record Half(Norm norm, List<Tensor> gates) {
+        /**
+         * What comes of a stream when the layer's result is added, and what the norm of the next half makes of it.
+         *
+         * @param tokens [L, D]
+         * @param layer  its result, [L, D]
+         */
+        GatedNorm.Stream then(final Norm next, final Tensor tokens, final Tensor layer) {
+            return new GatedNorm.Stream(tokens, layer, IntStream.range(0, gates.size()).mapToObj(i ->
+                    new GatedNorm.Span(next.parts().get(i).rows(), gates.get(i), next.parts().get(i).shift(),
+                            next.parts().get(i).scale())).toList());
+        }
     }
 
-    /** What a stream gets in one half of a block; tokens of different times follow one another. */
-    record Half(Backend backend, List<Part> parts) {
+    /** What some tokens of a stream get, each [D]. */
+    record Part(long rows, Tensor shift, Tensor scale) {
+    }
+
+    /** A modulated norm of a stream; tokens of different times follow one another. */
+    record Norm(Backend backend, List<Part> parts) {
         /** Normalises, scales and shifts: [L, D] to [L, D]. */
-        Tensor normed(final Arena arena, final Tensor x) {
-            return byPart(arena, (part, first) -> backend.adaLayerNorm(arena, rows(x, part, first), part.shift(),
-                    part.scale(), QwenImageConfig.NORM_EPS));
-        }
-
-        /** residual + gate x: [L, D]. */
-        Tensor gatedAdd(final Arena arena, final Tensor residual, final Tensor x) {
-            return byPart(arena, (part, first) -> backend.gatedAdd(arena, rows(residual, part, first),
-                    rows(x, part, first), part.gate()));
-        }
-
-        private Tensor byPart(final Arena arena, final PartFunction function) {
+        Tensor forward(final Arena arena, final Tensor x) {
+            final long width = x.shape().extent(-1);
             final Tensor[] results = new Tensor[parts.size()];
-            long first = 0;
+            long row = 0;
             for (int i = 0; i < results.length; i++) {
-                results[i] = function.apply(parts.get(i), first);
-                first += parts.get(i).rows();
+                final Part part = parts.get(i);
+                results[i] = backend.adaLayerNorm(arena, backend.slice(x, row * width, Shape.of(part.rows(), width)),
+                        part.shift(), part.scale(), QwenImageConfig.NORM_EPS);
+                row += part.rows();
             }
             return results.length == 1 ? results[0] : backend.concat(arena, results); // [L, D]
         }
-
-        private Tensor rows(final Tensor x, final Part part, final long first) {
-            final long width = x.shape().extent(-1);
-            return backend.slice(x, first * width, Shape.of(part.rows(), width));
-        }
-    }
-
-    /** Computes the rows of one part. */
-    private interface PartFunction {
-        Tensor apply(Part part, long firstRow);
     }
 }

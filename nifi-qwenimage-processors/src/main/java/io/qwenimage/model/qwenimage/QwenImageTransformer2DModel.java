@@ -3,8 +3,10 @@ package io.qwenimage.model.qwenimage;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.backend.GatedNorm;
 import io.qwenimage.backend.JointSequences;
 import io.qwenimage.model.qwenimage.QwenImageTransformerBlock.Streams;
+import io.qwenimage.model.qwenimage.QwenImageTransformerBlock.Time;
 import io.qwenimage.nn.Linear;
 import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.nn.RmsNorm;
@@ -142,30 +144,47 @@ public final class QwenImageTransformer2DModel {
     public Tensor forward(final Arena arena, final Tensor latents, final StepModulation time,
             final TextContext context, final Cancellation cancellation, final BlockObserver observer) {
         try (Arena scratch = arena.open("denoiser")) {
-            final List<TimeSpan> imageTimes = imageTimes(time, context);
-            final List<TimeSpan> textTimes = List.of(
-                    new TimeSpan(context.embeddings().shape().extent(0), time.target()));
+            final List<TimeSpan> image = imageTimes(time, context);
+            final List<TimeSpan> text = List.of(new TimeSpan(context.embeddings().shape().extent(0), time.target()));
 
             // The streams outlive the block that made them by one block only.
             Arena current = scratch.open("latent projection");
-            Streams streams = new Streams(imgIn.forward(current, latents), context.embeddings());
-            for (int i = 0; i < transformerBlocks.size(); i++) {
+            Streams streams = begin(current, imgIn.forward(current, latents), context.embeddings(), image, text);
+            final int last = transformerBlocks.size() - 1;
+            for (int i = 0; i < last; i++) {
                 cancellation.check();
                 final Arena next = scratch.open("streams after block " + i);
                 try (Arena block = next.open("transformer block " + i)) {
-                    final Streams out = transformerBlocks.get(i).forward(block, streams,
-                            modulations.image(i, imageTimes), modulations.text(i, textTimes), context.rope(),
-                            context.sequences());
-                    streams = new Streams(block.keep(out.image()), block.keep(out.text()));
+                    streams = kept(block, transformerBlocks.get(i).forward(block, streams,
+                            modulations.ofBlock(i, image, text), context.rope(), context.sequences()));
                 }
                 current.close();
                 current = next;
-                observer.onBlock("transformer_blocks." + i, streams.image(), streams.text());
+                observer.onBlock("transformer_blocks." + i, streams.image().sum(), streams.text().sum());
             }
-            final Tensor targets = targets(scratch, streams.image(), context);
-            final Tensor normed = modulations.normedOut(scratch, targets, time.target());
-            return scratch.keep(projOut.forward(scratch, normed)); // [sequences L_target, p^2 out_channels]
+            cancellation.check();
+            final GatedNorm out = transformerBlocks.get(last).last(scratch, streams,
+                    modulations.ofBlock(last, image, text), context.rope(), context.sequences());
+            observer.onBlock("transformer_blocks." + last, out.sum(), null);
+            final Tensor targets = targets(scratch, out.normed(), context);
+            return scratch.keep(projOut.forward(scratch, targets)); // [sequences L_target, p^2 out_channels]
         }
+    }
+
+    /** The streams as the first block takes them. */
+    private Streams begin(final Arena arena, final Tensor image, final Tensor text, final List<TimeSpan> imageTimes,
+            final List<TimeSpan> textTimes) {
+        return new Streams(
+                new GatedNorm(image, modulations.image(0, imageTimes).attention().norm().forward(arena, image)),
+                new GatedNorm(text, modulations.text(0, textTimes).attention().norm().forward(arena, text)));
+    }
+
+    private static Streams kept(final Arena block, final Streams streams) {
+        for (final GatedNorm stream : List.of(streams.image(), streams.text())) {
+            block.keep(stream.sum());
+            block.keep(stream.normed());
+        }
+        return streams;
     }
 
     /** The rows of the pictures to be made. */
@@ -183,25 +202,28 @@ public final class QwenImageTransformer2DModel {
     }
 
     /**
-     * Runs one block alone, for measurement.
+     * Runs the first block alone, for measurement: the norm before it, modulation, the block, and the norms after it,
+     * which are modulated like the one before.
      *
      * @param arena    the owner of what the observer hears
-     * @param index    of the block
      * @param image    [L_image, D]
      * @param text     [L_text, D]
      * @param temb     [1, D]
      * @param grid     of the picture
      * @param observer hears the result
      */
-    public void forwardBlock(final Arena arena, final int index, final Tensor image, final Tensor text,
+    public void forwardBlock(final Arena arena, final Tensor image, final Tensor text,
             final Tensor temb, final PatchGrid grid, final BlockObserver observer) {
         final JointRope rope = posEmbed.tables(backend, arena, new PatchGrid[] {grid}, text.shape().intExtent(0));
-        final Tensor modulation = modulations.ofBlock(arena, index, temb);
-        final Streams out = transformerBlocks.get(index).forward(arena, new Streams(image, text),
-                modulations.image(0, List.of(new TimeSpan(grid.tokens(), modulation))),
-                modulations.text(0, List.of(new TimeSpan(text.shape().extent(0), modulation))), rope,
+        final Tensor modulation = modulations.ofFirstBlock(arena, temb);
+        final List<TimeSpan> imageTimes = List.of(new TimeSpan(grid.tokens(), modulation));
+        final List<TimeSpan> textTimes = List.of(new TimeSpan(text.shape().extent(0), modulation));
+        final Time time = new Time(modulations.image(0, imageTimes), modulations.text(0, textTimes),
+                modulations.image(0, imageTimes).attention().norm(), modulations.text(0, textTimes).attention().norm());
+        final Streams out = transformerBlocks.getFirst().forward(arena,
+                begin(arena, image, text, imageTimes, textTimes), time, rope,
                 JointSequences.one(text.shape().intExtent(0), grid.tokens()));
-        observer.onBlock("transformer_blocks." + index, out.image(), out.text());
+        observer.onBlock("transformer_blocks.0", out.image().sum(), out.text().sum());
     }
 
     /** Hears both streams between blocks; for tests and diagnosis. */
@@ -215,7 +237,7 @@ public final class QwenImageTransformer2DModel {
          *
          * @param name  path in the checkpoint
          * @param image the image stream, or the only result
-         * @param text  the text stream, or null
+         * @param text  the text stream, or null; nothing reads what the last block would make of it
          */
         void onBlock(String name, Tensor image, Tensor text);
     }

@@ -78,12 +78,20 @@ final class TimeModulations {
         return result;
     }
 
-    /** What one block gets of one time, as {@link #forward} has it at the places of the first block. */
-    Tensor ofBlock(final Arena arena, final int block, final Tensor temb) {
-        final Tensor activated = backend.activate(arena, temb, Activation.SILU); // [1, D]
-        final Tensor both = backend.concat(arena, imgMods.get(block).forward(arena, activated),
-                txtMods.get(block).forward(arena, activated)); // [2, 6 D]
+    /** What the first block gets of one time, [12 D], from its embedding, [1, D]; for measurement. */
+    Tensor ofFirstBlock(final Arena arena, final Tensor temb) {
+        final Tensor activated = backend.activate(arena, temb, Activation.SILU);
+        final Tensor both = backend.concat(arena, imgMods.getFirst().forward(arena, activated),
+                txtMods.getFirst().forward(arena, activated)); // [2, 6 D]
         return backend.slice(both, 0, Shape.of(both.shape().elements()));
+    }
+
+    /** What the times give to a block and to the norms after it. */
+    QwenImageTransformerBlock.Time ofBlock(final int block, final List<TimeSpan> image, final List<TimeSpan> text) {
+        final boolean last = block == imgMods.size() - 1;
+        return new QwenImageTransformerBlock.Time(image(block, image), text(block, text),
+                last ? normOut(image) : image(block + 1, image).attention().norm(),
+                last ? null : text(block + 1, text).attention().norm());
     }
 
     /** What the picture's stream gets in a block. */
@@ -96,11 +104,14 @@ final class TimeModulations {
         return Modulation.Halves.of(backend, spans, textPlace(block), width);
     }
 
-    /** The modulated norm after the last block, {@code norm_out}: scale first, unlike in the blocks. */
-    Tensor normedOut(final Arena arena, final Tensor x, final Tensor modulation) {
-        final Tensor scale = backend.slice(modulation, normOutPlace(), Shape.of(width));
-        final Tensor shift = backend.slice(modulation, normOutPlace() + width, Shape.of(width));
-        return backend.adaLayerNorm(arena, x, shift, scale, QwenImageConfig.NORM_EPS); // [L, D]
+    /**
+     * The norm after the last block, {@code norm_out}: scale first, unlike in the blocks. Of pictures at another time than
+     * the target's nothing is read after it.
+     */
+    private Modulation.Norm normOut(final List<TimeSpan> spans) {
+        return new Modulation.Norm(backend, spans.stream().map(span -> new Modulation.Part(span.rows(),
+                backend.slice(span.modulation(), normOutPlace() + width, Shape.of(width)),
+                backend.slice(span.modulation(), normOutPlace(), Shape.of(width)))).toList());
     }
 
     private long imagePlace(final int block) {
