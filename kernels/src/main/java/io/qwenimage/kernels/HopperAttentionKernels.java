@@ -28,6 +28,8 @@ import java.util.Map;
 public final class HopperAttentionKernels implements AutoCloseable {
     /** The dimension of a head that this kernel is for. */
     public static final int HEAD = 128;
+    /** What rows and addresses are multiples of, in bytes. */
+    public static final int ALIGNMENT = 16;
     /** The compute capability that this kernel is for. */
     public static final ComputeCapability CAPABILITY = new ComputeCapability(9, 0);
 
@@ -49,8 +51,6 @@ public final class HopperAttentionKernels implements AutoCloseable {
 
     /** Elements of a swizzled row of shared memory: the tensor maps see a head as two panels of so many columns. */
     private static final int PANEL = 64;
-    /** What rows and addresses are multiples of. */
-    private static final int ALIGNMENT = 16;
     /** Shapes whose schedules are kept; a schedule takes about a hundred kilobytes. */
     private static final int KEPT_PLANS = 64;
 

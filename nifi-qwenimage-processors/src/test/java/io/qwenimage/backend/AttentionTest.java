@@ -69,8 +69,9 @@ class AttentionTest {
         }
     }
 
-    private static void reference(final Backends.Named kind, final HostTensor q, final HostTensor k, final HostTensor v,
-            final AttentionPattern pattern, final float scale, final double[] expected, final float[] plain) {
+    private static void reference(final Backends.Named kind, final HostTensor q, final HostTensor k,
+            final HostTensor v, final AttentionPattern pattern, final float scale, final double[] expected,
+            final float[] plain) {
         final int queries = q.shape().intExtent(0);
         final int keys = k.shape().intExtent(0);
         final int heads = q.shape().intExtent(1);
@@ -87,8 +88,8 @@ class AttentionTest {
                 final int end = pattern.causal() ? keyOffsets[s] + i - queryOffsets[s] + behind + 1
                         : keyOffsets[s + 1];
                 for (int h = 0; h < heads; h++) {
-                    row(kind, qs, ks, vs, (i * heads + h) * size, keyOffsets[s], end, h / group, heads / group, size, scale,
-                            expected, plain);
+                    row(kind, qs, ks, vs, (i * heads + h) * size, keyOffsets[s], end, h / group, heads / group, size,
+                            scale, expected, plain);
                 }
             }
         }

@@ -18,8 +18,8 @@ public final class Backends {
      * A backend's name in reports, and how to open it.
      *
      * @param activations their type, from which every tolerance follows
-     * @param slow        whether it computes in scalar Java, or its kernels run on an interpreter of PTX: sizes that tell
-     *                    no more than smaller ones are too large for it
+     * @param slow        whether it computes in scalar Java, or its kernels run on an interpreter of PTX: sizes that
+     *                    tell no more than smaller ones are too large for it
      */
     public record Named(String name, Supplier<Backend> opener, DType activations, boolean slow) {
         private static final double BRAIN_FLOAT = 2e-2;
@@ -53,12 +53,17 @@ public final class Backends {
          * computation, by a bound, and by what storing it as an activation takes away.
          *
          * @param expected in float64
-         * @param plain    by plain loops in float32 whose intermediate results, where the operation stores any, are held
-         *                 as activations
+         * @param plain    by plain loops in float32 whose intermediate results, where the operation stores any, are
+         *                 held as activations
          * @param epsilon  what is allowed beyond, for each element
          */
         void assertClose(final double[] expected, final float[] plain, final HostTensor actual, final double epsilon) {
             Samples.assertClose(expected, plain, actual, epsilon, activations);
+        }
+
+        /** What storing intermediate results up to this magnitude as activations may cost. */
+        double stored(final double largest) {
+            return activations == DType.F32 ? 0 : largest * Samples.BRAIN_FLOAT_HALF;
         }
 
         /** Rows of an argument, or what else there may be less of: all, or so few that a slow backend is done soon. */
@@ -113,7 +118,7 @@ public final class Backends {
         }
     }
 
-    /** Names what computes goldens' cases, those from elsewhere above all: {@code cpu}, {@code cuda-f32}, {@code cuda-bf16}. */
+    /** Names what computes goldens' cases, those from elsewhere above all: cpu, cuda-f32, cuda-bf16. */
     private static final String CHOICE = "qwenimage.backend";
     private static final long BUDGET = 2L << 30;
 
@@ -122,7 +127,8 @@ public final class Backends {
 
     /** Scalar Java first: where it fails too, the model is at fault. */
     public static List<Named> all() {
-        return Stream.concat(Stream.of(new Named("reference", ReferenceBackend::new, DType.F32, true)), shipped().stream()).toList();
+        return Stream.concat(Stream.of(new Named("reference", ReferenceBackend::new, DType.F32, true)),
+                shipped().stream()).toList();
     }
 
     /** CUDA in both precisions. */

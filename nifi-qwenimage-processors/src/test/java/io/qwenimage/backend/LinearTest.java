@@ -135,8 +135,8 @@ class LinearTest {
         }
     }
 
-    private static void check(final Backends.Named kind, final HostTensor x, final HostTensor weight, final HostTensor bias,
-            final Activation activation, final HostTensor residual) {
+    private static void check(final Backends.Named kind, final HostTensor x, final HostTensor weight,
+            final HostTensor bias, final Activation activation, final HostTensor residual) {
         try (Backend backend = kind.open(); Arena arena = backend.openArena("test")) {
             final Tensor result = backend.linear(arena, backend.upload(arena, x),
                     backend.weight(arena, weight, WeightRole.LINEAR),

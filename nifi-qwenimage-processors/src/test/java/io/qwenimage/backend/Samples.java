@@ -16,8 +16,8 @@ import java.util.Random;
 final class Samples {
     /** What the magnitudes of F8_E4M3 are, by their codes; they rise, and the last code is no number. */
     private static final float[] FLOAT8 = magnitudes();
-    /** Digits of BF16 behind the first one. */
-    private static final int BRAIN_FLOAT_DIGITS = 7;
+    /** Half of the last of BF16's eight digits, relative to the number. */
+    static final double BRAIN_FLOAT_HALF = 0x1p-8;
 
     private final Random random;
     private final DType held;
@@ -27,7 +27,7 @@ final class Samples {
         this(seed, DType.F32);
     }
 
-    /** The same, rounded to what a type holds, so that a backend whose activations have it computes from these numbers. */
+    /** The same, rounded to what a type holds: a backend whose activations have it computes from these very numbers. */
     Samples(final long seed, final DType held) {
         random = new Random(seed);
         this.held = held;
@@ -89,7 +89,7 @@ final class Samples {
         }
         for (int i = 0; i < expected.length; i++) {
             final double allowed = 2 * plainError + epsilon + (type == DType.F32 ? 0
-                    : Math.scalb(0.5, Math.getExponent(expected[i]) - BRAIN_FLOAT_DIGITS));
+                    : Math.scalb(BRAIN_FLOAT_HALF, Math.getExponent(expected[i])));
             if (!(Math.abs(values[i] - expected[i]) <= allowed)) {
                 fail("element " + i + " of " + actual + " is " + values[i] + ", expected " + expected[i]
                         + ", allowed error " + allowed);

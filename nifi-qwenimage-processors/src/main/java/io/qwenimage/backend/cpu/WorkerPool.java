@@ -81,11 +81,15 @@ final class WorkerPool implements AutoCloseable {
     }
 
     /**
-     * Runs a task over ranges of rows, at least {@code minimum} rows each, a few ranges for each worker.
+     * Runs a task over ranges of rows, at least {@code minimum} rows each, a few ranges for each worker; no rows are no
+     * work.
      *
      * @param task called with the first row and the row after the last
      */
     void runRows(final long rows, final int minimum, final RowTask task) {
+        if (rows == 0) {
+            return;
+        }
         final long wanted = Math.max(1, Math.min(4L * threads.size(), rows / Math.max(1, minimum)));
         final long chunk = (rows + wanted - 1) / wanted;
         run((int) ((rows + chunk - 1) / chunk), (worker, item) ->

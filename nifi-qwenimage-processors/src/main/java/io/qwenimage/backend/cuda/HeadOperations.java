@@ -39,13 +39,19 @@ final class HeadOperations implements AutoCloseable {
         if (q.shape().extent(0) == 1 && pattern.queryOffsets() == null) {
             // One query is the last: it sees every key, causal or not.
             attention.decode(stream, q.view(), k.view(), v.view(), out, k.shape().intExtent(0), null, scale);
-        } else if (hopper != null && q.dtype() != DType.F32 && q.shape().extent(2) == HopperAttentionKernels.HEAD) {
+        } else if (hopper != null && suitsHopper(q) && suitsHopper(k) && suitsHopper(v)) {
             hopper.attention(stream, q.view(), k.view(), v.view(), out, pattern.causal(), pattern.queryOffsets(),
                     pattern.keyOffsets(), scale);
         } else {
             attention.attention(stream, q.view(), k.view(), v.view(), out, pattern.causal(), pattern.queryOffsets(),
                     pattern.keyOffsets(), scale);
         }
+    }
+
+    /** Whether the tensor memory accelerator can copy it and the kernel has its head. */
+    private static boolean suitsHopper(final CudaTensor tensor) {
+        return tensor.dtype() != DType.F32 && tensor.shape().extent(2) == HopperAttentionKernels.HEAD
+                && tensor.address() % HopperAttentionKernels.ALIGNMENT == 0;
     }
 
     @Override

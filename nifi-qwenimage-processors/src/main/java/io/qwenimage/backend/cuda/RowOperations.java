@@ -94,11 +94,19 @@ final class RowOperations {
      */
     void qkNormRope(final CudaTensor x, final CudaTensor weight, final float eps, final RotaryTable rotary,
             final CudaTensor result) {
-        final TensorView heads = x.view().reshape(result.shape().toArray());
-        rope.qkNormRope(stream, heads, weight == null ? null : weight.view(), eps,
-                rotary == null ? null : ((CudaTensor) rotary.cosine()).view(),
-                rotary == null ? null : ((CudaTensor) rotary.sine()).view(),
-                KernelNames.of(rotary == null ? RotaryTable.Pairs.HALVES : rotary.pairs()), result.view());
+        if (rotary != null) {
+            rope.qkNormRope(stream, x.view().reshape(result.shape().toArray()), weight == null ? null : weight.view(),
+                    eps, ((CudaTensor) rotary.cosine()).view(), ((CudaTensor) rotary.sine()).view(),
+                    KernelNames.of(rotary.pairs()), result.view());
+        } else if (weight != null) {
+            // Without pairs a head is a row, and may have any width.
+            final long size = result.shape().extent(2);
+            final long[] rowsOfHeads = {result.shape().elements() / size, size};
+            norms.rmsNorm(stream, x.view().reshape(rowsOfHeads), weight.view(), result.view().reshape(rowsOfHeads),
+                    eps);
+        } else {
+            rows.copy(stream, x.view(), result.view().reshape(x.shape().toArray()));
+        }
     }
 
     /** Doubles height and width. */
