@@ -20,8 +20,8 @@ import org.junit.jupiter.api.TestFactory;
 
 /**
  * Every operation on shapes that no published model has, against scalar Java: single rows, odd widths, heads of any
- * size, views that begin between two accesses of 16 bytes, large magnitudes. What a seed draws is the same for every backend;
- * {@code -Dqwenimage.draws} asks for more seeds than the few that a build has time for.
+ * size, views that begin between two accesses of 16 bytes, large magnitudes. What a seed draws is the same for every
+ * backend; {@code -Dqwenimage.draws} asks for more seeds than the few that a build has time for.
  */
 class RandomShapesTest {
     private static final int DRAWS = Integer.getInteger("qwenimage.draws", 4);

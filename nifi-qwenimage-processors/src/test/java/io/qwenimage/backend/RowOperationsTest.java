@@ -81,11 +81,11 @@ class RowOperationsTest {
     @ParameterizedTest
     @MethodSource("io.qwenimage.backend.Backends#all")
     void storeColumnsPutsColumnsWhereTheyBelongAndLeavesTheOthers(final Backends.Named kind) {
-        final Samples samples = new Samples(4);
+        final Samples samples = kind.samples(4);
         final float[] left = samples.normal(1f, 3, 203).toFloats();
         final float[] right = samples.normal(1f, 3, 21).toFloats();
         check(kind, (backend, arena) -> {
-            final Tensor matrix = arena.allocate(DType.F32, Shape.of(3, 224));
+            final Tensor matrix = arena.allocate(backend.activationType(), Shape.of(3, 224));
             backend.storeColumns(matrix, 203, upload(backend, arena, right, 3, 21));
             backend.storeColumns(matrix, 0, upload(backend, arena, left, 3, 203));
             return matrix;
@@ -96,8 +96,8 @@ class RowOperationsTest {
     @MethodSource("io.qwenimage.backend.Backends#shipped")
     void storeColumnsRefusesWhatLiesOutside(final Backends.Named kind) {
         try (Backend backend = kind.open(); Arena arena = backend.openArena("test")) {
-            final Tensor matrix = arena.allocate(DType.F32, Shape.of(3, 8));
-            final Tensor columns = arena.allocate(DType.F32, Shape.of(3, 4));
+            final Tensor matrix = arena.allocate(backend.activationType(), Shape.of(3, 8));
+            final Tensor columns = arena.allocate(backend.activationType(), Shape.of(3, 4));
             assertThrows(IllegalArgumentException.class, () -> backend.storeColumns(matrix, 5, columns));
             assertThrows(IllegalArgumentException.class, () -> backend.storeColumns(matrix, 0,
                     backend.slice(columns, 0, Shape.of(2, 4))));
