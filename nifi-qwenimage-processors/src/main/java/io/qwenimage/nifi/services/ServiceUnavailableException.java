@@ -12,4 +12,9 @@ public final class ServiceUnavailableException extends RuntimeException {
     public ServiceUnavailableException(final String message, final Throwable cause) {
         super(message, cause);
     }
+
+    /** A service that nobody has enabled. */
+    public static ServiceUnavailableException notEnabled(final String kind, final String identifier) {
+        return new ServiceUnavailableException("the " + kind + " " + identifier + " is not enabled; enable it");
+    }
 }

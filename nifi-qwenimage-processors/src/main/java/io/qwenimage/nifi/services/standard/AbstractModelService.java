@@ -147,8 +147,7 @@ public abstract class AbstractModelService<P> extends AbstractControllerService
     public ModelLease<P> acquire(final Cancellation cancellation) {
         final ModelKeeper<P> current = keeper;
         if (current == null) {
-            throw new ServiceUnavailableException("the model service " + getIdentifier()
-                    + " is not enabled; enable it");
+            throw ServiceUnavailableException.notEnabled("model service", getIdentifier());
         }
         return current.lease(cancellation);
     }

@@ -47,15 +47,8 @@ public class CpuComputeDeviceService extends AbstractControllerService
             .addValidator(StandardValidators.DATA_SIZE_VALIDATOR)
             .build();
 
-    static final PropertyDescriptor CONCURRENT_REQUESTS = new PropertyDescriptor.Builder()
-            .name("Concurrent Requests")
-            .description("How many requests compute at the same time; further ones wait in a queue, first come first "
-                    + "served. More than one rarely helps on a CPU, since one request already uses all threads.")
-            .required(true)
-            .defaultValue("1")
-            .expressionLanguageSupported(ExpressionLanguageScope.ENVIRONMENT)
-            .addValidator(StandardValidators.createLongValidator(1, 1024, true))
-            .build();
+    static final PropertyDescriptor CONCURRENT_REQUESTS =
+            DeviceProperties.concurrentRequests("one request already uses all threads");
 
     static final PropertyDescriptor NATIVE_LIBRARY_CACHE_DIRECTORY = new PropertyDescriptor.Builder()
             .name("Native Library Cache Directory")
@@ -69,7 +62,6 @@ public class CpuComputeDeviceService extends AbstractControllerService
             List.of(THREADS, MEMORY_BUDGET, CONCURRENT_REQUESTS, NATIVE_LIBRARY_CACHE_DIRECTORY);
 
     private static final long QUARTERS = 4;
-    private static final long MEBIBYTE = 1024 * 1024;
 
     private final BackendFactory backends;
     private volatile SharedDevice device;
@@ -119,8 +111,7 @@ public class CpuComputeDeviceService extends AbstractControllerService
     public DeviceLease acquire() {
         final SharedDevice current = device;
         if (current == null) {
-            throw new ServiceUnavailableException("the compute device service " + getIdentifier()
-                    + " is not enabled; enable it");
+            throw ServiceUnavailableException.notEnabled("compute device service", getIdentifier());
         }
         return current.lease();
     }
@@ -133,11 +124,13 @@ public class CpuComputeDeviceService extends AbstractControllerService
         report.step("Memory Budget", () -> {
             final long physicalMemory = physicalMemory();
             if (options.memoryBudget() > physicalMemory) {
-                throw new IllegalArgumentException("the budget of " + mebibytes(options.memoryBudget())
-                        + " exceeds the machine's memory of " + mebibytes(physicalMemory) + "; lower Memory Budget");
+                throw new IllegalArgumentException("the budget of " + MemoryShare.mebibytes(options.memoryBudget())
+                        + " exceeds the machine's memory of " + MemoryShare.mebibytes(physicalMemory)
+                        + "; lower Memory Budget");
             }
-            return mebibytes(options.memoryBudget()) + " of the machine's " + mebibytes(physicalMemory)
-                    + ", beside a Java heap of up to " + mebibytes(Runtime.getRuntime().maxMemory());
+            return MemoryShare.mebibytes(options.memoryBudget()) + " of the machine's "
+                    + MemoryShare.mebibytes(physicalMemory)
+                    + ", beside a Java heap of up to " + MemoryShare.mebibytes(Runtime.getRuntime().maxMemory());
         });
         report.step("Device", () -> {
             try (Backend backend = backends.open(options)) {
@@ -167,9 +160,5 @@ public class CpuComputeDeviceService extends AbstractControllerService
 
     private static long physicalMemory() {
         return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
-    }
-
-    private static String mebibytes(final long bytes) {
-        return bytes / MEBIBYTE + " MiB";
     }
 }

@@ -78,15 +78,8 @@ public class CudaComputeDeviceService extends AbstractControllerService
             .addValidator(MemoryShare.VALIDATOR)
             .build();
 
-    static final PropertyDescriptor CONCURRENT_REQUESTS = new PropertyDescriptor.Builder()
-            .name("Concurrent Requests")
-            .description("How many requests compute at the same time; further ones wait in a queue, first come first "
-                    + "served. More than one rarely helps, since one request already fills the device.")
-            .required(true)
-            .defaultValue("1")
-            .expressionLanguageSupported(ExpressionLanguageScope.ENVIRONMENT)
-            .addValidator(StandardValidators.createLongValidator(1, 1024, true))
-            .build();
+    static final PropertyDescriptor CONCURRENT_REQUESTS =
+            DeviceProperties.concurrentRequests("one request already fills the device");
 
     static final PropertyDescriptor PRECISION = new PropertyDescriptor.Builder()
             .name("Precision")
@@ -119,8 +112,6 @@ public class CudaComputeDeviceService extends AbstractControllerService
 
     private static final List<PropertyDescriptor> PROPERTIES = List.of(DEVICE_SELECTION, DEVICE_INDEX, DEVICE_UUID,
             MEMORY_BUDGET, CONCURRENT_REQUESTS, PRECISION, STEP_TIMEOUT, CUDA_LIBRARIES_FOLDER);
-
-    private static final long MEBIBYTE = 1024 * 1024;
 
     private final CudaPlatform platform;
     private final Executor executor;
@@ -194,8 +185,7 @@ public class CudaComputeDeviceService extends AbstractControllerService
     public DeviceLease acquire() {
         final RecoveringDevice current = device;
         if (current == null) {
-            throw new ServiceUnavailableException("the compute device service " + getIdentifier()
-                    + " is not enabled; enable it");
+            throw ServiceUnavailableException.notEnabled("compute device service", getIdentifier());
         }
         return current.lease();
     }
@@ -239,13 +229,13 @@ public class CudaComputeDeviceService extends AbstractControllerService
         final CudaGpu gpu = settings.choose(platform);
         final CudaOptions options = settings.options(gpu);
         final long free = platform.freeMemory(gpu.ordinal());
-        final String found = mebibytes(free) + " of " + mebibytes(gpu.memoryBytes()) + " are free";
+        final String found = MemoryShare.mebibytes(free) + " of " + MemoryShare.mebibytes(gpu.memoryBytes()) + " are free";
         if (options.memoryBudget() > free) {
-            throw new IllegalArgumentException(found + ", but the budget is " + mebibytes(options.memoryBudget())
+            throw new IllegalArgumentException(found + ", but the budget is " + MemoryShare.mebibytes(options.memoryBudget())
                     + "; lower Memory Budget, or end what takes the memory (nvidia-smi shows it)");
         }
         return found + "; the budget is " + (options.memoryBudget() == 0 ? "most of them"
-                : mebibytes(options.memoryBudget()));
+                : MemoryShare.mebibytes(options.memoryBudget()));
     }
 
     private static CudaSettings settings(final ConfigurationContext context) {
@@ -260,9 +250,5 @@ public class CudaComputeDeviceService extends AbstractControllerService
                 Duration.ofMillis(context.getProperty(STEP_TIMEOUT).evaluateAttributeExpressions()
                         .asTimePeriod(TimeUnit.MILLISECONDS)),
                 folder == null ? null : Path.of(folder));
-    }
-
-    private static String mebibytes(final long bytes) {
-        return bytes / MEBIBYTE + " MiB";
     }
 }

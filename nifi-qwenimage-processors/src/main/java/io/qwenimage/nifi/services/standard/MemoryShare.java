@@ -10,6 +10,7 @@ import org.apache.nifi.processor.util.StandardValidators;
 /** An amount of a device's memory: a data size such as "40 GB", or a percentage of all of it such as "80 %". */
 final class MemoryShare {
     private static final double WHOLE = 100;
+    private static final long MEBIBYTE = 1024 * 1024;
     private static final Pattern PERCENTAGE = Pattern.compile("\\s*(\\d{1,9}(?:\\.\\d{1,9})?)\\s*%\\s*");
 
     static final Validator VALIDATOR = (subject, input, context) -> {
@@ -32,6 +33,11 @@ final class MemoryShare {
         final double percent = percent(value);
         return Double.isNaN(percent) ? DataUnit.parseDataSize(value, DataUnit.B).longValue()
                 : (long) (deviceBytes * (percent / WHOLE));
+    }
+
+    /** An amount in words. */
+    static String mebibytes(final long bytes) {
+        return bytes / MEBIBYTE + " MiB";
     }
 
     private static double percent(final String value) {
