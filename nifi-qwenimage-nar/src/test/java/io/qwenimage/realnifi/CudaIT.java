@@ -25,7 +25,7 @@ import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The shipped text-to-image flow on the CUDA service in a real NiFi, over stand-ins for the driver and cuBLASLt:
+ * The shipped text-to-image flow on the CUDA service in a real NiFi, over stand-ins for the driver, cuBLASLt and cuDNN:
  * pictures, a device that fails and comes back, memory that lacks, a kernel that never ends, a processor that is
  * terminated, and a device that is lost for good, in this order.
  */

@@ -28,7 +28,8 @@ final class DeviceOptions {
             description = "of activations with --device cuda; default ${DEFAULT-VALUE}")
     private String precision = "bf16";
     @Option(names = "--cuda-libraries", paramLabel = "DIR",
-            description = "folder of libcublasLt.so.13 and libcudart.so.13, where the system does not find them")
+            description = "folder of libcublasLt.so.13 and libcudart.so.13, and of libcudnn.so.9 if it is to be used, where "
+                    + "the system does not find them")
     private Path libraries;
     @Option(names = "--stand-in", paramLabel = "JAR",
             description = "with --device cuda: kernels run on an interpreter of their PTX, for checks without a GPU, "

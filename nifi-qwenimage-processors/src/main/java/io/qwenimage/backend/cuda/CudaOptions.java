@@ -11,7 +11,7 @@ import java.time.Duration;
  * @param memoryBudget   bytes of the device's memory that weights and activations may take together; 0 for most of what
  *                       is free
  * @param activationType {@link DType#BF16} for speed, {@link DType#F32} to compare with single precision
- * @param libraryFolder  where cuBLASLt lies; null for where the system finds libraries
+ * @param libraryFolder  where cuBLASLt lies, and cuDNN if it is to be used; null for where the system finds libraries
  * @param waitLimit      how long one wait for the device may take before it is given up; null for without a bound
  */
 public record CudaOptions(int ordinal, long memoryBudget, DType activationType, Path libraryFolder,

@@ -1,5 +1,5 @@
 /**
- * The operations on an NVIDIA GPU: kernels of our own, and matrix products through cuBLASLt. Nothing outside this package
- * knows CUDA.
+ * The operations on an NVIDIA GPU: kernels of our own, matrix products through cuBLASLt, and convolutions through cuDNN
+ * where it is installed. Nothing outside this package knows CUDA.
  */
 package io.qwenimage.backend.cuda;
