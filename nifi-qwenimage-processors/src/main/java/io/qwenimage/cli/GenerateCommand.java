@@ -207,6 +207,9 @@ final class GenerateCommand implements Callable<Integer> {
                 dumped.put("packed_latents." + step, PackedLatents.of(latents));
             }
         }, Cancellation.NEVER);
+        if (!pipeline.residency().isEmpty()) {
+            progress.say(pipeline.residency());
+        }
         return pipeline.decode(denoised, Cancellation.NEVER);
     }
 

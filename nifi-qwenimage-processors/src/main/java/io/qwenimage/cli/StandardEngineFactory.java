@@ -95,6 +95,11 @@ final class StandardEngineFactory implements EngineFactory {
         }
 
         @Override
+        public String residency() {
+            return pipeline.residency();
+        }
+
+        @Override
         public void close() {
             pipeline.close();
             backend.close();

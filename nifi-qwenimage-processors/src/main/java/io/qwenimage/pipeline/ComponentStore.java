@@ -57,12 +57,19 @@ public final class ComponentStore {
         final Key key = Key.of(folder, type);
         final Entry entry = hold(key, new OnDemand<>(wanted -> Resident.load(backend, folder, scope, build, wanted)));
         try {
-            return new LoadedComponent<>(type.cast(entry.resident.get(cancellation).network()),
-                    () -> release(key, entry));
+            final Resident resident = entry.resident.get(cancellation);
+            entry.loaded = true;
+            return new LoadedComponent<>(type.cast(resident.network()), () -> release(key, entry));
         } catch (RuntimeException | Error e) {
             release(key, entry);
             throw e;
         }
+    }
+
+    /** Whether a network of a folder is there, as a whole. */
+    synchronized boolean isLoaded(final Path folder) {
+        return entries.entrySet().stream().anyMatch(entry -> entry.getValue().loaded
+                && entry.getKey().folder().equals(Key.real(folder)));
     }
 
     private synchronized Entry hold(final Key key, final OnDemand<Resident> resident) {
@@ -83,6 +90,7 @@ public final class ComponentStore {
     /** A network that somebody holds; guarded by the store. */
     private static final class Entry {
         private final OnDemand<Resident> resident;
+        private volatile boolean loaded;
         private int holds;
 
         Entry(final OnDemand<Resident> resident) {
@@ -121,8 +129,16 @@ public final class ComponentStore {
     private record Key(Path folder, List<String> files, Class<?> type) {
         static Key of(final Path folder, final Class<?> type) {
             try (Stream<Path> files = Files.list(folder)) {
-                return new Key(folder.toRealPath(), files.filter(Files::isRegularFile).map(Key::stamp).sorted().toList(),
+                return new Key(real(folder), files.filter(Files::isRegularFile).map(Key::stamp).sorted().toList(),
                         type);
+            } catch (IOException e) {
+                throw new WeightException("model folder " + folder + " cannot be read: " + e.getMessage(), e);
+            }
+        }
+
+        static Path real(final Path folder) {
+            try {
+                return folder.toRealPath();
             } catch (IOException e) {
                 throw new WeightException("model folder " + folder + " cannot be read: " + e.getMessage(), e);
             }

@@ -9,6 +9,7 @@ import io.qwenimage.diffusion.Schedule;
 import io.qwenimage.diffusion.TorchGenerator;
 import io.qwenimage.model.qwenimage.PatchGrid;
 import io.qwenimage.model.qwenimage.QwenImageConfig;
+import io.qwenimage.model.qwenimage.QwenImageResidency;
 import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel;
 import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel.TextContext;
 import io.qwenimage.pipeline.DenoisingSteps.Guidance;
@@ -16,6 +17,7 @@ import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 import io.qwenimage.weights.WeightScope;
+import io.qwenimage.weights.WeightSource;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -23,14 +25,36 @@ import java.util.List;
 final class Denoising implements Stage {
     private final Backend backend;
     private final FlowMatchEulerDiscreteScheduler scheduler;
+    private final DenoiserWeights weights;
     private final LoadedComponent<QwenImageTransformer2DModel> transformer;
 
     Denoising(final ModelFolder folder, final ComponentStore store, final Cancellation cancellation) {
         backend = store.backend();
         scheduler = FlowMatchEulerDiscreteScheduler.read(folder.config(ModelFolder.SCHEDULER));
         final QwenImageConfig config = QwenImageConfig.read(folder.config(ModelFolder.TRANSFORMER));
+        weights = weights(folder, config.numLayers(), backend);
         transformer = store.load(folder.component(ModelFolder.TRANSFORMER), QwenImageTransformer2DModel.class,
-                WeightScope::of, scope -> new QwenImageTransformer2DModel(scope, config), cancellation);
+                WeightScope::of, scope -> new QwenImageTransformer2DModel(scope, config, residency(folder, store, config)),
+                cancellation);
+    }
+
+    private static DenoiserWeights weights(final ModelFolder folder, final int blocks, final Backend backend) {
+        try (WeightSource source = folder.weights(ModelFolder.TRANSFORMER)) {
+            return DenoiserWeights.of(source, blocks, backend::weightBytes);
+        }
+    }
+
+    /** All weights stay where they fit, and where the device computes on them as they lie in their file. */
+    private QwenImageResidency residency(final ModelFolder folder, final ComponentStore store,
+            final QwenImageConfig config) {
+        return backend.streamsLayers()
+                ? DeviceRoom.of(backend, folder, component -> store.isLoaded(folder.component(component))).residency(weights)
+                : QwenImageResidency.resident(config);
+    }
+
+    /** Which of the denoiser's weights are streamed, in words; empty if all stay on the device. */
+    String residency() {
+        return weights.describe(transformer.model().residency());
     }
 
     /**

@@ -1,6 +1,9 @@
 package io.qwenimage.pipeline;
 
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.model.ConfigFile;
+import io.qwenimage.model.qwenimage.QwenImageConfig;
 import io.qwenimage.tensor.DType;
 import io.qwenimage.weights.Checkpoints;
 import io.qwenimage.weights.ShardedWeights;
@@ -33,14 +36,16 @@ public final class FolderInspection {
     private final Path root;
     private Map<String, List<String>> classes = CLASSES;
     private final long memoryBudget;
+    private final Backend backend;
     private final BiFunction<Path, String, List<String>> shapes;
     private final List<VerificationStep> steps = new ArrayList<>();
     private final Map<String, Long> needed = new LinkedHashMap<>();
 
-    private FolderInspection(final Path root, final long memoryBudget,
+    private FolderInspection(final Path root, final long memoryBudget, final Backend backend,
             final BiFunction<Path, String, List<String>> shapes) {
         this.root = root;
         this.memoryBudget = memoryBudget;
+        this.backend = backend;
         this.shapes = shapes;
     }
 
@@ -56,18 +61,30 @@ public final class FolderInspection {
     }
 
     /**
+     * As {@link #inspect(Path, long)}, for a device that may bring weights from the host's memory as they are needed.
+     *
+     * @param backend where the model is to run
+     */
+    public static List<VerificationStep> inspect(final Path root, final Backend backend) {
+        return new FolderInspection(root, backend.memory().budget(), backend, ComponentShapes::problems).run();
+    }
+
+    /**
      * As {@link #inspect(Path, long)}.
      *
      * @param shapes what is wrong with a component of a folder, by its name
      */
     static List<VerificationStep> inspect(final Path root, final long memoryBudget,
             final BiFunction<Path, String, List<String>> shapes) {
-        final FolderInspection inspection = new FolderInspection(root, memoryBudget, shapes);
-        inspection.run();
-        return List.copyOf(inspection.steps);
+        return new FolderInspection(root, memoryBudget, null, shapes).run();
     }
 
-    private void run() {
+    private List<VerificationStep> run() {
+        check();
+        return List.copyOf(steps);
+    }
+
+    private void check() {
         final Path index = root.resolve("model_index.json");
         if (!Files.isDirectory(root) || !Files.isRegularFile(index)) {
             fail("Folder", "model folder " + root + (Files.isDirectory(root) ? " holds no model_index.json"
@@ -179,11 +196,26 @@ public final class FolderInspection {
         final long total = needed.values().stream().mapToLong(Long::longValue).sum();
         final String parts = needed.entrySet().stream().map(entry -> entry.getKey() + " " + size(entry.getValue()))
                 .collect(Collectors.joining(", "));
-        if (total <= memoryBudget) {
+        if (backend != null && backend.streamsLayers()) {
+            checkStreaming("weights need up to " + size(total) + " (" + parts + ") of " + size(memoryBudget));
+        } else if (total <= memoryBudget) {
             pass("Memory", "weights need up to " + size(total) + " (" + parts + ") of " + size(memoryBudget));
         } else {
             fail("Memory", "weights need " + size(total) + " (" + parts + ") but " + size(memoryBudget)
                     + " are allowed. Raise the device's memory budget or use a smaller model");
+        }
+    }
+
+    /** What does not fit into the device's memory may wait in the host's. */
+    private void checkStreaming(final String need) {
+        final ModelFolder folder = ModelFolder.open(root);
+        try (WeightSource source = folder.weights(ModelFolder.TRANSFORMER)) {
+            final DenoiserWeights denoiser = DenoiserWeights.of(source,
+                    QwenImageConfig.read(folder.config(ModelFolder.TRANSFORMER)).numLayers(), backend::weightBytes);
+            final String streamed = denoiser.describe(DeviceRoom.ofEmpty(backend, folder).residency(denoiser));
+            pass("Memory", need + (streamed.isEmpty() ? "" : ": " + streamed));
+        } catch (WeightException | ResourceExhaustedException e) {
+            fail("Memory", e.getMessage());
         }
     }
 

@@ -127,6 +127,16 @@ final class ModelFolder {
                 kind.maximumPictures());
     }
 
+    /** Tokens of a picture of the size that is recommended. */
+    long recommendedTokens() {
+        final int compression = QwenImageVaeConfig.read(config(VAE)).spatialCompression();
+        final ConfigFile own = recommendations();
+        final ConfigFile recommended = own.has("recommended") ? own.sub("recommended") : own;
+        final int defaultSize = DEFAULT_LATENTS * compression;
+        return (recommended.countAt("width", defaultSize) / (2L * compression))
+                * (recommended.countAt("height", defaultSize) / (2L * compression));
+    }
+
     private ConfigFile recommendations() {
         final Path file = root.resolve(RECOMMENDATIONS);
         return Files.isRegularFile(file)

@@ -1,6 +1,7 @@
 package io.qwenimage.pipeline;
 
 import io.qwenimage.backend.Cancellation;
+import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -12,7 +13,7 @@ final class OnDemand<T extends Stage> implements AutoCloseable {
 
     private final Function<Cancellation, T> maker;
     private final ReentrantLock lock = new ReentrantLock();
-    private T made;
+    private volatile T made;
     private boolean closed;
 
     OnDemand(final Function<Cancellation, T> maker) {
@@ -37,6 +38,11 @@ final class OnDemand<T extends Stage> implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** The thing, if it has been made. */
+    Optional<T> made() {
+        return Optional.ofNullable(made);
     }
 
     @Override

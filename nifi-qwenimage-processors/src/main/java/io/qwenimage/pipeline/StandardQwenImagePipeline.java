@@ -162,6 +162,11 @@ public final class StandardQwenImagePipeline implements QwenImagePipeline {
     }
 
     @Override
+    public String residency() {
+        return denoising.made().map(Denoising::residency).orElse("");
+    }
+
+    @Override
     public void close() {
         imageEncoding.close();
         startEncoding.close();

@@ -5,11 +5,13 @@ import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.backend.GatedNorm;
 import io.qwenimage.backend.JointSequences;
+import io.qwenimage.backend.StreamedLayers;
 import io.qwenimage.model.qwenimage.QwenImageTransformerBlock.Streams;
 import io.qwenimage.model.qwenimage.QwenImageTransformerBlock.Time;
 import io.qwenimage.nn.Linear;
 import io.qwenimage.nn.ModuleScope;
 import io.qwenimage.nn.RmsNorm;
+import io.qwenimage.tensor.DType;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 import java.util.ArrayList;
@@ -23,27 +25,38 @@ public final class QwenImageTransformer2DModel {
 
     private final Backend backend;
     private final QwenImageConfig config;
+    private final QwenImageResidency residency;
     private final QwenImageRope posEmbed;
     private final TimeModulations modulations;
     private final RmsNorm txtNorm;
     private final Linear imgIn;
     private final Linear txtIn;
     private final List<QwenImageTransformerBlock> transformerBlocks;
+    private final StreamedLayers blockWeights;
     private final Linear projOut;
 
-    /** Loads all weights; they belong to the arena of the scope. */
+    /** Loads all weights to stay; they belong to the arena of the scope. */
     public QwenImageTransformer2DModel(final ModuleScope scope, final QwenImageConfig config) {
+        this(scope, config, QwenImageResidency.resident(config));
+    }
+
+    /** The same, with weights that do not all stay. */
+    public QwenImageTransformer2DModel(final ModuleScope scope, final QwenImageConfig config,
+            final QwenImageResidency residency) {
         this.backend = scope.backend();
         this.config = config;
+        this.residency = residency;
         final int width = config.innerDim();
         posEmbed = new QwenImageRope(config.axesDimsRope());
-        modulations = new TimeModulations(scope, config);
+        modulations = new TimeModulations(scope, config, residency.modulations());
         txtNorm = RmsNorm.load(scope.sub("txt_norm"), config.jointAttentionDim(), QwenImageConfig.NORM_EPS);
         imgIn = Linear.load(scope.sub("img_in"), config.inChannels(), width);
         txtIn = Linear.load(scope.sub("txt_in"), config.jointAttentionDim(), width);
         transformerBlocks = new ArrayList<>();
+        blockWeights = scope.layers(residency.blocks());
         for (int i = 0; i < config.numLayers(); i++) {
-            transformerBlocks.add(QwenImageTransformerBlock.load(scope.sub("transformer_blocks").sub(i), config));
+            final ModuleScope block = scope.sub("transformer_blocks").sub(i);
+            transformerBlocks.add(blockWeights.load(i, owner -> QwenImageTransformerBlock.load(block.in(owner), config)));
         }
         projOut = Linear.load(scope.sub("proj_out"), width, config.packedOutChannels());
     }
@@ -51,6 +64,11 @@ public final class QwenImageTransformer2DModel {
     /** What the model was built from. */
     public QwenImageConfig config() {
         return config;
+    }
+
+    /** Which of the weights stay on the device. */
+    public QwenImageResidency residency() {
+        return residency;
     }
 
     /**
@@ -128,8 +146,13 @@ public final class QwenImageTransformer2DModel {
 
     /** What activations of a forward take at most, in bytes. */
     public long activationBytes(final TextContext context) {
-        final long rows = context.pictureRows() + context.embeddings().shape().extent(0);
-        return ACTIVATION_WIDTHS * rows * config.innerDim() * backend.activationType().bytes();
+        return activationBytes(config, context.pictureRows() + context.embeddings().shape().extent(0),
+                backend.activationType());
+    }
+
+    /** The same for so many tokens of pictures and prompts together. */
+    public static long activationBytes(final QwenImageConfig config, final long tokens, final DType type) {
+        return ACTIVATION_WIDTHS * tokens * config.innerDim() * type.bytes();
     }
 
     /**
@@ -143,7 +166,7 @@ public final class QwenImageTransformer2DModel {
      */
     public Tensor forward(final Arena arena, final Tensor latents, final StepModulation time,
             final TextContext context, final Cancellation cancellation, final BlockObserver observer) {
-        try (Arena scratch = arena.open("denoiser")) {
+        try (Arena scratch = arena.open("denoiser"); StreamedLayers.Pass weights = blockWeights.begin()) {
             final List<TimeSpan> image = imageTimes(time, context);
             final List<TimeSpan> text = List.of(new TimeSpan(context.embeddings().shape().extent(0), time.target()));
 
@@ -153,6 +176,7 @@ public final class QwenImageTransformer2DModel {
             final int last = transformerBlocks.size() - 1;
             for (int i = 0; i < last; i++) {
                 cancellation.check();
+                weights.layer(i);
                 final Arena next = scratch.open("streams after block " + i);
                 try (Arena block = next.open("transformer block " + i)) {
                     streams = kept(block, transformerBlocks.get(i).forward(block, streams,
@@ -163,6 +187,7 @@ public final class QwenImageTransformer2DModel {
                 observer.onBlock("transformer_blocks." + i, streams.image().sum(), streams.text().sum());
             }
             cancellation.check();
+            weights.layer(last);
             final GatedNorm out = transformerBlocks.get(last).last(scratch, streams,
                     modulations.ofBlock(last, image, text), context.rope(), context.sequences());
             observer.onBlock("transformer_blocks." + last, out.sum(), null);
@@ -220,10 +245,13 @@ public final class QwenImageTransformer2DModel {
         final List<TimeSpan> textTimes = List.of(new TimeSpan(text.shape().extent(0), modulation));
         final Time time = new Time(modulations.image(0, imageTimes), modulations.text(0, textTimes),
                 modulations.image(0, imageTimes).attention().norm(), modulations.text(0, textTimes).attention().norm());
-        final Streams out = transformerBlocks.getFirst().forward(arena,
-                begin(arena, image, text, imageTimes, textTimes), time, rope,
-                JointSequences.one(text.shape().intExtent(0), grid.tokens()));
-        observer.onBlock("transformer_blocks.0", out.image().sum(), out.text().sum());
+        try (StreamedLayers.Pass weights = blockWeights.begin()) {
+            weights.layer(0);
+            final Streams out = transformerBlocks.getFirst().forward(arena,
+                    begin(arena, image, text, imageTimes, textTimes), time, rope,
+                    JointSequences.one(text.shape().intExtent(0), grid.tokens()));
+            observer.onBlock("transformer_blocks.0", out.image().sum(), out.text().sum());
+        }
     }
 
     /** Hears both streams between blocks; for tests and diagnosis. */

@@ -4,6 +4,8 @@ import io.qwenimage.backend.Activation;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.backend.LayerPlan;
+import io.qwenimage.backend.StreamedLayers;
 import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel.BlockObserver;
 import io.qwenimage.nn.Linear;
 import io.qwenimage.nn.ModuleScope;
@@ -27,21 +29,32 @@ final class TimeModulations {
     private final int width;
     private final Linear timestepLinear1;
     private final Linear timestepLinear2;
-    private final List<Modulation> imgMods = new ArrayList<>();
-    private final List<Modulation> txtMods = new ArrayList<>();
+    private final List<Pair> blocks = new ArrayList<>();
+    private final StreamedLayers blockWeights;
     private final Linear normOut;
 
-    /** Loads the weights. */
-    TimeModulations(final ModuleScope scope, final QwenImageConfig config) {
+    /** What a block has for both streams. */
+    private record Pair(Modulation imgMod, Modulation txtMod) {
+        static Pair load(final ModuleScope scope, final int width) {
+            return new Pair(Modulation.load(scope.sub("img_mod"), width), Modulation.load(scope.sub("txt_mod"), width));
+        }
+    }
+
+    /**
+     * Loads the weights.
+     *
+     * @param plan which of the blocks' stay
+     */
+    TimeModulations(final ModuleScope scope, final QwenImageConfig config, final LayerPlan plan) {
         backend = scope.backend();
         width = config.innerDim();
         final ModuleScope embedder = scope.sub("time_text_embed.timestep_embedder");
         timestepLinear1 = Linear.load(embedder.sub("linear_1"), TimestepSinusoid.CHANNELS, width);
         timestepLinear2 = Linear.load(embedder.sub("linear_2"), width, width);
+        blockWeights = scope.layers(plan);
         for (int i = 0; i < config.numLayers(); i++) {
             final ModuleScope block = scope.sub("transformer_blocks").sub(i);
-            imgMods.add(Modulation.load(block.sub("img_mod"), width));
-            txtMods.add(Modulation.load(block.sub("txt_mod"), width));
+            blocks.add(blockWeights.load(i, owner -> Pair.load(block.in(owner), width)));
         }
         normOut = Linear.load(scope.sub("norm_out.linear"), width, 2 * width);
     }
@@ -61,16 +74,19 @@ final class TimeModulations {
     Tensor forward(final Arena arena, final float[] times, final Cancellation cancellation,
             final BlockObserver observer) {
         final Tensor result = arena.allocate(backend.activationType(), Shape.of(times.length, values()));
-        try (Arena scratch = arena.open("timestep embedding")) {
+        try (Arena scratch = arena.open("timestep embedding"); StreamedLayers.Pass weights = blockWeights.begin()) {
             final Tensor hidden = timestepLinear1.forward(scratch, sinusoids(scratch, times), Activation.SILU);
             final Tensor temb = timestepLinear2.forward(scratch, hidden); // [times, D]
             observer.onBlock("time_text_embed", temb, null);
             final Tensor activated = backend.activate(scratch, temb, Activation.SILU);
-            for (int block = 0; block < imgMods.size(); block++) {
+            for (int block = 0; block < blocks.size(); block++) {
                 cancellation.check();
+                weights.layer(block);
                 try (Arena modulation = scratch.open("modulation of block " + block)) {
-                    backend.storeColumns(result, imagePlace(block), imgMods.get(block).forward(modulation, activated));
-                    backend.storeColumns(result, textPlace(block), txtMods.get(block).forward(modulation, activated));
+                    backend.storeColumns(result, imagePlace(block),
+                            blocks.get(block).imgMod().forward(modulation, activated));
+                    backend.storeColumns(result, textPlace(block),
+                            blocks.get(block).txtMod().forward(modulation, activated));
                 }
             }
             backend.storeColumns(result, normOutPlace(), normOut.forward(scratch, activated));
@@ -81,14 +97,17 @@ final class TimeModulations {
     /** What the first block gets of one time, [12 D], from its embedding, [1, D]; for measurement. */
     Tensor ofFirstBlock(final Arena arena, final Tensor temb) {
         final Tensor activated = backend.activate(arena, temb, Activation.SILU);
-        final Tensor both = backend.concat(arena, imgMods.getFirst().forward(arena, activated),
-                txtMods.getFirst().forward(arena, activated)); // [2, 6 D]
-        return backend.slice(both, 0, Shape.of(both.shape().elements()));
+        try (StreamedLayers.Pass weights = blockWeights.begin()) {
+            weights.layer(0);
+            final Tensor both = backend.concat(arena, blocks.getFirst().imgMod().forward(arena, activated),
+                    blocks.getFirst().txtMod().forward(arena, activated)); // [2, 6 D]
+            return backend.slice(both, 0, Shape.of(both.shape().elements()));
+        }
     }
 
     /** What the times give to a block and to the norms after it. */
     QwenImageTransformerBlock.Time ofBlock(final int block, final List<TimeSpan> image, final List<TimeSpan> text) {
-        final boolean last = block == imgMods.size() - 1;
+        final boolean last = block == blocks.size() - 1;
         return new QwenImageTransformerBlock.Time(image(block, image), text(block, text),
                 last ? normOut(image) : image(block + 1, image).attention().norm(),
                 last ? null : text(block + 1, text).attention().norm());
@@ -123,7 +142,7 @@ final class TimeModulations {
     }
 
     private long normOutPlace() {
-        return imagePlace(imgMods.size());
+        return imagePlace(blocks.size());
     }
 
     /** [times, CHANNELS], F32. */

@@ -19,7 +19,7 @@ final class PipelineLibrary implements ModelLibrary<QwenImagePipeline> {
 
     @Override
     public List<VerificationStep> inspect(final Path folder, final Backend backend) {
-        return FolderInspection.inspect(folder, backend.memory().budget());
+        return FolderInspection.inspect(folder, backend);
     }
 
     @Override

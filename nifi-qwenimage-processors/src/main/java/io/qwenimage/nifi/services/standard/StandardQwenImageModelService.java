@@ -33,6 +33,7 @@ public class StandardQwenImageModelService extends AbstractModelService<QwenImag
         final ModelCard card = pipeline.card();
         return card.displayName() + " encoded a prompt, did two steps and decoded a picture of " + picture.width()
                 + " x " + picture.height() + " pixels"
-                + (card.trained() ? "" : "; its weights are random: the picture shows nothing");
+                + (card.trained() ? "" : "; its weights are random: the picture shows nothing")
+                + (pipeline.residency().isEmpty() ? "" : "; " + pipeline.residency());
     }
 }

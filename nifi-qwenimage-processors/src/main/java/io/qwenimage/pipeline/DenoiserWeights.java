@@ -1,0 +1,108 @@
+package io.qwenimage.pipeline;
+
+import io.qwenimage.backend.LayerPlan;
+import io.qwenimage.model.qwenimage.QwenImageResidency;
+import io.qwenimage.weights.WeightSource;
+import java.util.Optional;
+import java.util.function.LongUnaryOperator;
+
+/**
+ * What the denoiser's weights take of a device's memory, in bytes, and which of them stay there.
+ *
+ * @param blocks     how many blocks there are
+ * @param block      of one block what every step reads
+ * @param modulation of one block what a request reads once
+ * @param rest       all that belongs to no block
+ */
+record DenoiserWeights(int blocks, long block, long modulation, long rest) {
+    /** One slot is read while the other is copied to; a third would help only copies that take turns unevenly. */
+    private static final int BLOCK_SLOTS = 2;
+    /** What is computed with a block's modulation is nothing beside its copy. */
+    private static final int MODULATION_SLOTS = 1;
+    private static final String BLOCKS = "transformer_blocks.";
+
+    /**
+     * Reads the sizes of a checkpoint.
+     *
+     * @param weightBytes what a weight of so many elements takes
+     */
+    static DenoiserWeights of(final WeightSource source, final int blocks, final LongUnaryOperator weightBytes) {
+        long block = 0;
+        long modulation = 0;
+        long rest = 0;
+        for (final String name : source.names()) {
+            final long bytes = weightBytes.applyAsLong(source.info(name).shape().elements());
+            if (name.startsWith(BLOCKS + "0.img_mod.") || name.startsWith(BLOCKS + "0.txt_mod.")) {
+                modulation += bytes;
+            } else if (name.startsWith(BLOCKS + "0.")) {
+                block += bytes;
+            } else if (!name.startsWith(BLOCKS)) {
+                rest += bytes;
+            }
+        }
+        return new DenoiserWeights(blocks, block, modulation, rest);
+    }
+
+    /** If all of them stay. */
+    long all() {
+        return rest + blocks * (block + modulation);
+    }
+
+    /** If all blocks take turns in as little memory as possible. */
+    long least() {
+        return taken(residency(blocks, blocks, 1));
+    }
+
+    /**
+     * The residency that costs the least time in so much memory: modulation is streamed first, because a request waits
+     * for it once and not in every step, then as few blocks as possible.
+     *
+     * @return empty if there is none
+     */
+    Optional<QwenImageResidency> within(final long room) {
+        for (int modulations = 0; modulations <= blocks; modulations++) {
+            final QwenImageResidency residency = residency(0, modulations, BLOCK_SLOTS);
+            if (taken(residency) <= room) {
+                return Optional.of(residency);
+            }
+        }
+        for (int streamed = 1; streamed <= blocks; streamed++) {
+            final QwenImageResidency residency = residency(streamed, blocks, BLOCK_SLOTS);
+            if (taken(residency) <= room) {
+                return Optional.of(residency);
+            }
+        }
+        final QwenImageResidency least = residency(blocks, blocks, 1);
+        return taken(least) <= room ? Optional.of(least) : Optional.empty();
+    }
+
+    /** What a residency takes of the device's memory. */
+    long taken(final QwenImageResidency residency) {
+        return rest + taken(residency.blocks(), block) + taken(residency.modulations(), modulation);
+    }
+
+    /** What a residency takes of the host's memory, page-locked. */
+    long pageLocked(final QwenImageResidency residency) {
+        return residency.blocks().streamed() * block + residency.modulations().streamed() * modulation;
+    }
+
+    /** A residency in words; empty if all weights stay. */
+    String describe(final QwenImageResidency residency) {
+        if (residency.modulations().streamed() == 0 && residency.blocks().streamed() == 0) {
+            return "";
+        }
+        final String steps = residency.blocks().streamed() == 0 ? ""
+                : residency.blocks() + " blocks of the denoiser are streamed in every step, and ";
+        return steps + "the modulation of " + residency.modulations() + " once a request, from "
+                + FolderInspection.size(pageLocked(residency)) + " of page-locked host memory";
+    }
+
+    private QwenImageResidency residency(final int streamed, final int modulations, final int slots) {
+        return new QwenImageResidency(new LayerPlan(blocks, streamed, slots, Math.max(1, block)),
+                new LayerPlan(blocks, modulations, MODULATION_SLOTS, Math.max(1, modulation)));
+    }
+
+    private static long taken(final LayerPlan plan, final long bytes) {
+        return (plan.layers() - plan.streamed() + Math.min(plan.slots(), plan.streamed())) * bytes;
+    }
+}
