@@ -67,9 +67,9 @@ public final class ComponentStore {
     }
 
     /** Whether a network of a folder is there, as a whole. */
-    synchronized boolean isLoaded(final Path folder) {
-        return entries.entrySet().stream().anyMatch(entry -> entry.getValue().loaded
-                && entry.getKey().folder().equals(Key.real(folder)));
+    synchronized boolean isLoaded(final Path folder, final Class<?> type) {
+        final Entry entry = entries.get(Key.of(folder, type));
+        return entry != null && entry.loaded;
     }
 
     private synchronized Entry hold(final Key key, final OnDemand<Resident> resident) {
@@ -129,16 +129,8 @@ public final class ComponentStore {
     private record Key(Path folder, List<String> files, Class<?> type) {
         static Key of(final Path folder, final Class<?> type) {
             try (Stream<Path> files = Files.list(folder)) {
-                return new Key(real(folder), files.filter(Files::isRegularFile).map(Key::stamp).sorted().toList(),
+                return new Key(folder.toRealPath(), files.filter(Files::isRegularFile).map(Key::stamp).sorted().toList(),
                         type);
-            } catch (IOException e) {
-                throw new WeightException("model folder " + folder + " cannot be read: " + e.getMessage(), e);
-            }
-        }
-
-        static Path real(final Path folder) {
-            try {
-                return folder.toRealPath();
             } catch (IOException e) {
                 throw new WeightException("model folder " + folder + " cannot be read: " + e.getMessage(), e);
             }

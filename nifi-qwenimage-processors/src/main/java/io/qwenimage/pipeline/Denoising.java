@@ -47,8 +47,7 @@ final class Denoising implements Stage {
     /** All weights stay where they fit, and where the device computes on them as they lie in their file. */
     private QwenImageResidency residency(final ModelFolder folder, final ComponentStore store,
             final QwenImageConfig config) {
-        return backend.streamsLayers()
-                ? DeviceRoom.of(backend, folder, component -> store.isLoaded(folder.component(component))).residency(weights)
+        return backend.streamsLayers() ? DeviceRoom.of(store, folder).residency(weights)
                 : QwenImageResidency.resident(config);
     }
 

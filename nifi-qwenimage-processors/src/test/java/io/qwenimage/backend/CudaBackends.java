@@ -76,7 +76,12 @@ public final class CudaBackends {
 
     /** The same on a device that poses as the given one. */
     public static Backend open(final DType activationType, final PosedDevice device) {
-        return open(activationType, device, BUDGET, libraries());
+        return open(activationType, device, BUDGET);
+    }
+
+    /** The same with a memory budget, in bytes. */
+    public static Backend open(final DType activationType, final PosedDevice device, final long budget) {
+        return open(activationType, device, budget, libraries());
     }
 
     private static Path libraries() {

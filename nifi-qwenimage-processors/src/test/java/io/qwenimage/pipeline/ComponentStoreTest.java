@@ -1,9 +1,11 @@
 package io.qwenimage.pipeline;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
@@ -102,7 +104,10 @@ final class ComponentStoreTest {
 
     @Test
     void aNetworkStaysUntilTheLastHolderLetsGo() {
+        assertFalse(store.isLoaded(EDIT.resolve("text_encoder"), Tensor.class));
         final LoadedComponent<Tensor> first = head(EDIT, Cancellation.NEVER);
+        assertTrue(store.isLoaded(EDIT.resolve("text_encoder"), Tensor.class));
+        assertFalse(store.isLoaded(EDIT.resolve("text_encoder"), LanguageModel.class));
         final LoadedComponent<Tensor> second = head(EDIT, Cancellation.NEVER);
         assertSame(first.model(), second.model());
         first.close();

@@ -4,6 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.CudaBackends;
+import io.qwenimage.kernels.standin.PosedDevice;
+import io.qwenimage.tensor.DType;
+import io.qwenimage.weights.WeightSource;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -111,6 +116,33 @@ class FolderInspectionTest {
     @Test
     void comparesMemoryWithTheBudget() {
         assertFailure(FolderInspection.inspect(folder, 1000), "Memory", "but 0.0 MiB are allowed");
+    }
+
+    @Test
+    void saysWhatWillBeStreamedToADevice() {
+        final long least = least();
+        try (Backend backend = CudaBackends.open(DType.BF16, PosedDevice.h100(), least)) {
+            final VerificationStep memory = step(FolderInspection.inspect(folder, backend), "Memory");
+            assertTrue(memory.successful(), memory.explanation());
+            assertTrue(memory.explanation().matches("weights need up to .*: 2 of 2 blocks of the denoiser are streamed in "
+                    + "every step, and the modulation of 2 of 2 once a request, from .* of page-locked host memory"),
+                    memory.explanation());
+        }
+        try (Backend backend = CudaBackends.open(DType.BF16, PosedDevice.h100(), least - 1)) {
+            assertFailure(FolderInspection.inspect(folder, backend), "Memory", "if all its blocks are streamed, but ");
+        }
+    }
+
+    /** The smallest budget that a model can be computed with. */
+    private long least() {
+        final ModelFolder opened = ModelFolder.open(folder);
+        try (Backend backend = CudaBackends.open(DType.BF16, PosedDevice.h100());
+                WeightSource source = opened.weights(ModelFolder.TRANSFORMER)) {
+            final String memory = step(FolderInspection.inspect(folder, backend), "Memory").explanation();
+            assertTrue(memory.endsWith(" of 2.0 GiB"), memory);
+            return backend.memory().budget() - DeviceRoom.ofEmpty(backend, opened).forDenoiser()
+                    + DenoiserWeights.of(source, 2, backend::weightBytes).least();
+        }
     }
 
     private void replace(final String file, final String from, final String to) throws IOException {

@@ -126,8 +126,8 @@ public final class CudaBackend implements Backend {
     @Override
     public synchronized MemoryStatus memory() {
         final MemoryBooks books = device.memory().books();
-        return new MemoryStatus(books.budget(), weightBytes, books.inUse() - weightBytes - products.workspaceBytes(),
-                books.pooled());
+        final long own = products.workspaceBytes();
+        return new MemoryStatus(books.budget(), own, weightBytes, books.inUse() - weightBytes - own, books.pooled());
     }
 
     @Override
@@ -338,11 +338,7 @@ public final class CudaBackend implements Backend {
         final long width = source.shape().extent(1);
         Require.that(headCount > 0 && width % headCount == 0, "x %s cannot be split into %s heads", x, headCount);
         final long size = width / headCount;
-        if (rotary != null) {
-            Require.that(size % 2 == 0, "heads of %s elements cannot be rotated in pairs", size);
-            Operands.shaped(rotary.cosine(), Shape.of(length, size / 2), "cosine");
-            Operands.shaped(rotary.sine(), Shape.of(length, size / 2), "sine");
-        }
+        Operands.rotary(rotary, length, size);
         final CudaTensor result = allocate(arena, Shape.of(length, headCount, size));
         rows.qkNormRope(source, active(arena, Operands.optional(weight, Shape.of(size), "weight")), eps, rotary, result);
         return result;

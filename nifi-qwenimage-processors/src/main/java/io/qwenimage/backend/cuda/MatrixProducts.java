@@ -2,6 +2,7 @@ package io.qwenimage.backend.cuda;
 
 import io.qwenimage.kernels.driver.CudaStream;
 import io.qwenimage.kernels.driver.DeviceBuffer;
+import io.qwenimage.kernels.driver.DeviceMemoryException;
 import io.qwenimage.kernels.driver.MemoryPool;
 import io.qwenimage.tensor.DType;
 import java.util.HashMap;
@@ -80,8 +81,16 @@ final class MatrixProducts implements AutoCloseable {
      */
     MatrixProducts(final CudaStream stream) {
         this.stream = stream;
-        workspace = stream.allocate(WORKSPACE_BYTES);
+        workspace = workspace(stream);
         check(cublas.cublasLtCreate(handle), "cublasLtCreate");
+    }
+
+    private static DeviceBuffer workspace(final CudaStream stream) {
+        try {
+            return stream.allocate(WORKSPACE_BYTES);
+        } catch (final DeviceMemoryException e) {
+            throw new IllegalStateException("cuBLASLt needs memory for itself: " + e.getMessage(), e);
+        }
     }
 
     /** Version of the library, such as 13.1.0. */

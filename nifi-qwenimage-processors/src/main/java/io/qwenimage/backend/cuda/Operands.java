@@ -1,6 +1,7 @@
 package io.qwenimage.backend.cuda;
 
 import io.qwenimage.backend.Require;
+import io.qwenimage.backend.RotaryTable;
 import io.qwenimage.backend.WeightRole;
 import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
@@ -32,6 +33,15 @@ final class Operands {
     /** The same, or null for null. */
     static CudaTensor optional(final Tensor tensor, final Shape shape, final String name) {
         return tensor == null ? null : shaped(tensor, shape, name);
+    }
+
+    /** Refuses a table that does not have rows for heads of a size, unless it is null. */
+    static void rotary(final RotaryTable rotary, final long length, final long size) {
+        if (rotary != null) {
+            Require.that(size % 2 == 0, "heads of %s elements cannot be rotated in pairs", size);
+            shaped(rotary.cosine(), Shape.of(length, size / 2), "cosine");
+            shaped(rotary.sine(), Shape.of(length, size / 2), "sine");
+        }
     }
 
     /** A weight that was prepared for the operation that wants it. */

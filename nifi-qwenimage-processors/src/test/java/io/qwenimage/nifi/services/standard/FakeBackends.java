@@ -58,6 +58,7 @@ final class FakeBackends implements BackendFactory {
                 (proxy, method, arguments) -> switch (method.getName()) {
                     case "describe" -> "a device that computes nothing";
                     case "memory" -> new MemoryStatus(asked.memoryBudget(), 0, 0, 0);
+                    case "streamsLayers" -> false;
                     case "loss" -> Optional.ofNullable(loss.get());
                     case "close" -> {
                         closed.incrementAndGet();
