@@ -40,14 +40,18 @@ public final class Require {
         }
     }
 
-    /** A kernel that fits the picture and leaves at least one pixel. */
-    public static void convolution(final Tensor x, final Tensor weight, final int stride, final Padding padding) {
+    /** A kernel that fits the picture and leaves at least one pixel; returns the shape of the result. */
+    public static Shape convolution(final Tensor x, final Tensor weight, final int stride, final Padding padding) {
         that(weight.shape().extent(1) == x.shape().extent(2), "x %s does not fit weight %s", x, weight);
         that(stride == 1 || stride == 2, "stride must be 1 or 2, got %s", stride);
         that(padding.top() >= 0 && padding.bottom() >= 0 && padding.left() >= 0 && padding.right() >= 0
                 && x.shape().extent(0) + padding.top() + padding.bottom() >= weight.shape().extent(2)
                 && x.shape().extent(1) + padding.left() + padding.right() >= weight.shape().extent(3),
                 "x %s with %s is smaller than weight %s", x, padding, weight);
+        return Shape.of(
+                (x.shape().extent(0) + padding.top() + padding.bottom() - weight.shape().extent(2)) / stride + 1,
+                (x.shape().extent(1) + padding.left() + padding.right() - weight.shape().extent(3)) / stride + 1,
+                weight.shape().extent(0));
     }
 
     /** Columns that lie within a matrix of as many rows and of the same type. */

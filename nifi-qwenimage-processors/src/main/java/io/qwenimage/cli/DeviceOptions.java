@@ -28,8 +28,8 @@ final class DeviceOptions {
             description = "of activations with --device cuda; default ${DEFAULT-VALUE}")
     private String precision = "bf16";
     @Option(names = "--memory-budget", paramLabel = "SIZE",
-            description = "with --device cuda: how much of the GPU's memory is used at most, such as 20GB or 800MB; weights "
-                    + "that do not fit are streamed from the host's memory; default is most of what is free")
+            description = "with --device cuda: how much of the GPU's memory is used at most, such as 20GB or 800MB; "
+                    + "weights that do not fit are streamed from the host's memory; default is most of what is free")
     private String memoryBudget;
     @Option(names = "--cuda-libraries", paramLabel = "DIR",
             description = "folder of libcublasLt.so.13 and libcudart.so.13, and of libcudnn.so.9 if it is to be used, where "

@@ -44,8 +44,8 @@ record DeviceRoom(long budget, long weights, long expected, long computing) {
         return of(backend, folder, (component, network) -> false, 0, 0);
     }
 
-    private static DeviceRoom of(final Backend backend, final ModelFolder folder, final BiPredicate<String, Class<?>> isLoaded,
-            final long weights, final long inUse) {
+    private static DeviceRoom of(final Backend backend, final ModelFolder folder,
+            final BiPredicate<String, Class<?>> isLoaded, final long weights, final long inUse) {
         long expected = 0;
         for (final Map.Entry<String, Class<?>> component : OTHERS.entrySet()) {
             if (!isLoaded.test(component.getKey(), component.getValue())) {
@@ -71,8 +71,9 @@ record DeviceRoom(long budget, long weights, long expected, long computing) {
         return denoiser.within(forDenoiser()).orElseThrow(() -> new ResourceExhaustedException(
                 "the denoiser's weights need " + FolderInspection.size(denoiser.all()) + " of the device's memory, and "
                         + FolderInspection.size(denoiser.least()) + " if all its blocks are streamed, but "
-                        + FolderInspection.size(Math.max(0, forDenoiser())) + " are free for them: the memory budget is "
-                        + FolderInspection.size(budget) + " beside what libraries keep, weights take " + FolderInspection.size(weights)
+                        + FolderInspection.size(Math.max(0, forDenoiser())) + " are free for them: the memory budget "
+                        + "is " + FolderInspection.size(budget) + " beside what libraries keep, weights take "
+                        + FolderInspection.size(weights)
                         + ", text encoder and VAE still to come " + FolderInspection.size(expected) + ", computing "
                         + FolderInspection.size(computing) + ". A larger memory budget or a smaller model helps"));
     }

@@ -61,8 +61,8 @@ public interface QwenImagePipeline extends AutoCloseable {
     RgbImage decode(Bundle bundle, Cancellation cancellation);
 
     /**
-     * Which of the denoiser's weights are streamed from the host's memory, in words; empty if all stay on the device, or
-     * none has been loaded yet.
+     * Which of the denoiser's weights are streamed from the host's memory, in words; empty if all stay on the device,
+     * or none has been loaded yet.
      */
     default String residency() {
         return "";

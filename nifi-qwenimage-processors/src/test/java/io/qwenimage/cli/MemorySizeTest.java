@@ -9,8 +9,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class MemorySizeTest {
     @ParameterizedTest
-    @CsvSource({"1, 1", "512b, 512", "2K, 2048", "3kb, 3072", "1.5MB, 1572864", "20 GB, 21474836480", "20GiB, 21474836480",
-        "1TB, 1099511627776"})
+    @CsvSource({"1, 1", "512b, 512", "2K, 2048", "3kb, 3072", "1.5MB, 1572864", "20 GB, 21474836480",
+        "20GiB, 21474836480", "1TB, 1099511627776"})
     void sizesAsPeopleWriteThem(final String value, final long bytes) {
         assertEquals(bytes, MemorySize.parse("--memory-budget", value));
     }

@@ -62,7 +62,8 @@ class CudaStreamingTest {
             assertEquals(0, resident.bytesOfSteps().getLast(), "bytes of a step if all weights stay");
             final long bytes = streamed.bytesOfSteps().getLast();
             final long least = raw(folder, type);
-            assertTrue(bytes >= least && bytes <= 2 * weights.block(), bytes + " bytes of a step, two blocks have " + least);
+            assertTrue(bytes >= least && bytes <= 2 * weights.block(),
+                    bytes + " bytes of a step, two blocks have " + least);
             assertEquals(1, streamed.waitsOfSteps().getLast(), "waits of a recorded step");
         }
     }
@@ -78,8 +79,8 @@ class CudaStreamingTest {
         final List<Long> waits = new ArrayList<>();
         try (QwenImagePipeline pipeline = StandardQwenImagePipeline.open(folder.root(), backend)) {
             final long[] before = new long[2];
-            final Bundle latents = pipeline.denoise(bundle(folder, pipeline.card()), new DenoiseRequest(32, 48, STEPS, 3, 5),
-                    (step, steps, values) -> {
+            final Bundle latents = pipeline.denoise(bundle(folder, pipeline.card()),
+                    new DenoiseRequest(32, 48, STEPS, 3, 5), (step, steps, values) -> {
                         if (!CudaBackends.isReal()) {
                             final StandIn standIn = StandIn.install();
                             bytes.add(standIn.books().bytesToDevice() - before[0]);

@@ -54,8 +54,8 @@ class DenoiserWeightsTest {
                 () -> new DeviceRoom(1 << 20, 1 << 18, 1 << 18, 1 << 19).residency(WEIGHTS));
         assertEquals("the denoiser's weights need 0.0 MiB of the device's memory, and 0.0 MiB if all its blocks are "
                 + "streamed, but 0.0 MiB are free for them: the memory budget is 1.0 MiB beside what libraries keep, "
-                + "weights take 0.3 MiB, text encoder and VAE still to come 0.3 MiB, computing 0.5 MiB. A larger memory "
-                + "budget or a smaller model helps", error.getMessage());
+                + "weights take 0.3 MiB, text encoder and VAE still to come 0.3 MiB, computing 0.5 MiB. A larger "
+                + "memory budget or a smaller model helps", error.getMessage());
     }
 
     @Test
@@ -63,8 +63,8 @@ class DenoiserWeightsTest {
         final DenoiserWeights published = new DenoiserWeights(60, 453L << 20, 226L << 20, 200L << 20);
         assertEquals("the modulation of 56 of 60 once a request, from 12.4 GiB of page-locked host memory",
                 published.describe(published.within(28L << 30).orElseThrow()));
-        assertEquals("41 of 60 blocks of the denoiser are streamed in every step, and the modulation of 60 of 60 once a "
-                + "request, from 31.4 GiB of page-locked host memory",
+        assertEquals("41 of 60 blocks of the denoiser are streamed in every step, and the modulation of 60 of 60 once "
+                + "a request, from 31.4 GiB of page-locked host memory",
                 published.describe(published.within(10L << 30).orElseThrow()));
     }
 

@@ -124,8 +124,8 @@ class FolderInspectionTest {
         try (Backend backend = CudaBackends.open(DType.BF16, PosedDevice.h100(), least)) {
             final VerificationStep memory = step(FolderInspection.inspect(folder, backend), "Memory");
             assertTrue(memory.successful(), memory.explanation());
-            assertTrue(memory.explanation().matches("weights need up to .*: 2 of 2 blocks of the denoiser are streamed in "
-                    + "every step, and the modulation of 2 of 2 once a request, from .* of page-locked host memory"),
+            assertTrue(memory.explanation().matches("weights need up to .*: 2 of 2 blocks of the denoiser are streamed "
+                    + "in every step, and the modulation of 2 of 2 once a request, from .* of page-locked host memory"),
                     memory.explanation());
         }
         try (Backend backend = CudaBackends.open(DType.BF16, PosedDevice.h100(), least - 1)) {

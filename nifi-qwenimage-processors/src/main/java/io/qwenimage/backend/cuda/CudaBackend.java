@@ -227,11 +227,6 @@ public final class CudaBackend implements Backend {
         rows.storeColumns(Operands.own(target, "target"), column, Operands.own(columns, "columns"));
     }
 
-    /** Copies all elements into a tensor of the same shape and type. */
-    synchronized void copy(final CudaTensor source, final CudaTensor target) {
-        copies.copy(source, target);
-    }
-
     @Override
     public synchronized Tensor embedding(final Arena arena, final Tensor table, final int... ids) {
         final CudaTensor source = table instanceof PreparedWeight weight ? weight.rows()
@@ -360,7 +355,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public Repetition repeat(final Repetition.Round round) {
-        return new RecordedRounds(this, stream, round);
+        return new RecordedRounds(this, stream, copies, round);
     }
 
     @Override
@@ -390,15 +385,11 @@ public final class CudaBackend implements Backend {
             final int stride, final Padding padding, final Tensor residual) {
         final CudaTensor source = active(arena, Operands.ranked(x, 3, "x"));
         final PreparedWeight kernel = Operands.prepared(weight, WeightRole.CONVOLUTION);
-        Require.convolution(source, kernel, stride, padding);
-        final long out = kernel.shape().extent(0);
-        final Shape shape = Shape.of(
-                (source.shape().extent(0) + padding.top() + padding.bottom() - kernel.shape().extent(2)) / stride + 1,
-                (source.shape().extent(1) + padding.left() + padding.right() - kernel.shape().extent(3)) / stride + 1,
-                out);
+        final Shape shape = Require.convolution(source, kernel, stride, padding);
         final CudaTensor result = allocate(arena, shape);
-        projections.convolution(arena(arena), source, kernel, Operands.optional(bias, Shape.of(out), "bias"), stride,
-                padding, active(arena, Operands.optional(residual, shape, "residual")), result);
+        projections.convolution(arena(arena), source, kernel,
+                Operands.optional(bias, Shape.of(shape.extent(2)), "bias"), stride, padding,
+                active(arena, Operands.optional(residual, shape, "residual")), result);
         return result;
     }
 

@@ -19,6 +19,7 @@ import java.util.List;
 final class RecordedRounds implements Repetition {
     private final CudaBackend backend;
     private final CudaStream stream;
+    private final Copies copies;
     private final Round round;
     private List<String> shapes;
     private Shape resultShape;
@@ -36,9 +37,10 @@ final class RecordedRounds implements Repetition {
     }
 
     /** Rounds on a backend's only stream. */
-    RecordedRounds(final CudaBackend backend, final CudaStream stream, final Round round) {
+    RecordedRounds(final CudaBackend backend, final CudaStream stream, final Copies copies, final Round round) {
         this.backend = backend;
         this.stream = stream;
+        this.copies = copies;
         this.round = round;
     }
 
@@ -85,7 +87,7 @@ final class RecordedRounds implements Repetition {
             final CudaTensor result = arena.allocate(resultType, resultShape);
             final CudaGraph graph = stream.capture(() -> {
                 try (CudaArena scratch = arena.open("a round that is recorded")) {
-                    backend.copy(Operands.own(round.run(scratch, own), "result"), result);
+                    copies.copy(Operands.own(round.run(scratch, own), "result"), result);
                 }
             });
             recording = new Recording(arena, own, result, graph);
@@ -101,11 +103,11 @@ final class RecordedRounds implements Repetition {
 
     private Tensor launch(final Arena arena, final Tensor... inputs) {
         for (int i = 0; i < inputs.length; i++) {
-            backend.copy(Operands.own(inputs[i], "input"), recording.inputs()[i]);
+            copies.copy(Operands.own(inputs[i], "input"), recording.inputs()[i]);
         }
         recording.graph().launch(stream);
         final CudaTensor result = (CudaTensor) arena.allocate(resultType, resultShape);
-        backend.copy(recording.result(), result);
+        copies.copy(recording.result(), result);
         return result;
     }
 
