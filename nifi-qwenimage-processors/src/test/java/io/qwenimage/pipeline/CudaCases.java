@@ -1,5 +1,7 @@
 package io.qwenimage.pipeline;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.qwenimage.backend.Backends;
@@ -13,9 +15,9 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * Which goldens' cases run on CUDA too. On the machine that stands in for a GPU a case takes seconds to minutes, so that
- * of each kind a small one stands for the others; {@link CudaCasesTest} fails if a kind has none. On a GPU, and where the
- * property {@code qwenimage.backend} says so, every case runs.
+ * Which goldens' cases run on CUDA too. On the machine that stands in for a GPU a case takes seconds to minutes, so
+ * that of each kind a small one stands for the others; {@link CudaCasesTest} fails if a kind has none. On a GPU, and
+ * where the property {@code qwenimage.backend} says so, every case runs.
  */
 final class CudaCases {
     /** By name; the kinds that they stand for follow from what they are. */
@@ -38,18 +40,37 @@ final class CudaCases {
 
     /** What a case runs on. */
     static List<Backends.Named> backends(final Path folder) {
+        return backends(folder, List.of(Backends.automatic()));
+    }
+
+    /** The same with other backends than the usual one on the CPU. */
+    static List<Backends.Named> backends(final Path folder, final List<Backends.Named> onCpu) {
         if (Backends.chosen().isPresent()) {
             return List.of(Backends.chosen().get());
         }
         final Stream<Backends.Named> cuda = CudaBackends.isReal() || isSmall(folder) ? Backends.cuda().stream()
                 : Stream.empty();
-        return Stream.concat(Stream.of(Backends.automatic()), cuda).toList();
+        return Stream.concat(onCpu.stream(), cuda).toList();
+    }
+
+    /**
+     * Fails unless a token is the best of its logits as far as the activations' type tells: of two that lie nearer than
+     * it resolves either may lead, and all tokens after it differ.
+     */
+    static void assertAmongTheBest(final Backends.Named backend, final int token, final float[] logits) {
+        double best = Double.NEGATIVE_INFINITY;
+        double largest = 0;
+        for (final float logit : logits) {
+            best = Math.max(best, logit);
+            largest = Math.max(largest, Math.abs(logit));
+        }
+        assertTrue(logits[token] >= best - 2 * backend.rounding() * largest,
+                "token " + token + " of logit " + logits[token] + " where " + best + " leads");
     }
 
     /** How many tokens of an answer are asked for. */
     static int tokens(final Backends.Named backend, final int ofTheCase) {
-        final boolean interpreted = backend.name().startsWith("cuda") && !CudaBackends.isReal();
-        return interpreted && Backends.chosen().isEmpty() ? Math.min(ofTheCase, FEW_TOKENS) : ofTheCase;
+        return backend.slow() && Backends.chosen().isEmpty() ? Math.min(ofTheCase, FEW_TOKENS) : ofTheCase;
     }
 
     /** Whether a case stands for its kind. */

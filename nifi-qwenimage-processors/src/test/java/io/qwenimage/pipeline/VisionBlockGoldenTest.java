@@ -35,7 +35,7 @@ final class VisionBlockGoldenTest {
         final List<DynamicTest> tests = new ArrayList<>();
         try (DirectoryStream<Path> cases = Files.newDirectoryStream(BLOCKS, "*.json")) {
             for (final Path description : cases) {
-                for (final Backends.Named backend : Backends.chosen().map(List::of).orElseGet(Backends::cpu)) {
+                for (final Backends.Named backend : Backends.chosen().map(List::of).orElseGet(Backends::shipped)) {
                     tests.add(dynamicTest(description.getFileName() + " on " + backend,
                             () -> check(description, backend)));
                 }
