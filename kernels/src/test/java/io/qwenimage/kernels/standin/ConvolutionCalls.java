@@ -96,7 +96,7 @@ final class ConvolutionCalls {
             try {
                 action.accept(arguments);
                 return Call.SUCCESS;
-            } catch (final NotOffered e) {
+            } catch (final Answer e) {
                 lastError = e.reason;
                 throw e;
             } catch (final Refusal e) {
@@ -174,8 +174,7 @@ final class ConvolutionCalls {
         shape.requireOffered(arguments.number(7));
         final int fault = standIn.session().faults().nextConvolution();
         if (fault != Call.SUCCESS) {
-            lastError = "provoked";
-            throw new Refusal(fault, null);
+            throw new Answer(fault, "provoked");
         }
         final PosedStream stream = standIn.session().stream(library.stream);
         final long workspace = arguments.word(9);
@@ -224,16 +223,17 @@ final class ConvolutionCalls {
 
     /** A refusal of what the library does not offer, which is no fault of the caller. */
     static Refusal notOffered(final String reason) {
-        return new NotOffered(reason);
+        return new Answer(NOT_SUPPORTED, reason);
     }
 
-    private static final class NotOffered extends Refusal {
+    /** An error that is no finding, with what the library tells of it. */
+    private static final class Answer extends Refusal {
         private static final long serialVersionUID = 1L;
 
         private final String reason;
 
-        private NotOffered(final String reason) {
-            super(NOT_SUPPORTED, null);
+        private Answer(final int status, final String reason) {
+            super(status, null);
             this.reason = reason;
         }
     }

@@ -1,10 +1,10 @@
 package io.qwenimage.backend.cuda;
 
 import io.qwenimage.kernels.driver.CudaStream;
+import java.nio.charset.StandardCharsets;
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.cudnn.cudnnContext;
 import org.bytedeco.cuda.global.cudnn;
-import org.bytedeco.javacpp.BytePointer;
 
 /** A handle of cuDNN, whose calls put their work on one stream. */
 final class Cudnn implements AutoCloseable {
@@ -76,12 +76,14 @@ final class Cudnn implements AutoCloseable {
     }
 
     private static String reason() {
-        try (BytePointer text = new BytePointer(REASON_BYTES)) {
-            text.put(0, (byte) 0);
-            cudnn.cudnnGetLastErrorString(text, REASON_BYTES);
-            final String told = text.getString().strip();
-            return told.isEmpty() ? "" : " (" + told + ")";
+        final byte[] text = new byte[REASON_BYTES];
+        cudnn.cudnnGetLastErrorString(text, REASON_BYTES);
+        int length = 0;
+        while (length < text.length && text[length] != 0) {
+            length++;
         }
+        final String told = new String(text, 0, length, StandardCharsets.UTF_8).strip();
+        return told.isEmpty() ? "" : " (" + told + ")";
     }
 
     @Override

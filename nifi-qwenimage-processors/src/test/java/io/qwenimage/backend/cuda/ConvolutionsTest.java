@@ -136,7 +136,7 @@ class ConvolutionsTest {
             standIn.faults().failConvolution(EXECUTION_FAILED);
             final String message = assertThrows(DeviceFaultException.class,
                     () -> operands.convolve(backend, true, true)).getMessage();
-            assertTrue(message.contains("CUDNN_STATUS_EXECUTION_FAILED 5000"), message);
+            assertTrue(message.endsWith("failed with CUDNN_STATUS_EXECUTION_FAILED 5000 (provoked)"), message);
             assertTrue(message.contains("height=6, width=8, in=8, out=16"), message);
             standIn.faults().failConvolution(DEVICE_ALLOCATION_FAILED);
             assertThrows(ResourceExhaustedException.class, () -> operands.convolve(backend, true, true));
