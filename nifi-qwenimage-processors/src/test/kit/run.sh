@@ -7,7 +7,8 @@
 #   - a Java runtime, 21 or later: the one in the folder "java" here, the one of JAVA_HOME, or the one on the path;
 #   - for all but the kernels CUDA 13's libraries: in the folder KIT_LIBRARIES, in a toolkit, where the system finds them,
 #     or in the wheels of a python3 on the path.
-# KIT_ORDINAL chooses among several GPUs; KIT_REPORT names another report.
+# KIT_ORDINAL chooses among several GPUs; KIT_REPORT names another report; KIT_GPU=stand-in rehearses the tests without a
+# GPU, where there is a C compiler.
 here=$(cd "$(dirname "$0")" && pwd)
 report="${KIT_REPORT:-$here/report.txt}"
 what=all
@@ -40,7 +41,7 @@ for place in sys.path:
 fi
 
 run() {
-    "$java" -XX:+UseParallelGC -Xss4m --enable-native-access=ALL-UNNAMED -Dqwenimage.gpu="${KIT_GPU:-real}" \
+    "$java" -XX:+UseG1GC -Xss4m --enable-native-access=ALL-UNNAMED -Dqwenimage.gpu="${KIT_GPU:-real}" \
         -Dqwenimage.gpu.ordinal="${KIT_ORDINAL:-0}" ${libraries:+"-Dqwenimage.cuda.libraries=$libraries"} \
         -cp "$here/lib/*" "$@" 2>&1 || echo 1 > "$report.failed"
 }

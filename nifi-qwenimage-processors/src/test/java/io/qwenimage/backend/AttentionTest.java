@@ -4,9 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.qwenimage.tensor.HostTensor;
 import io.qwenimage.tensor.Tensor;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
+@Tag("models")
 class AttentionTest {
     private static final double SPLIT_SHARE = 1e-4;
 

@@ -174,7 +174,7 @@ public final class Backends {
 
     /** Those that are shipped, in each precision, which also keep books of memory and refuse what does not fit. */
     public static List<Named> shipped() {
-        return CudaBackends.isReal() ? cuda() : Stream.concat(cpu().stream(), cuda().stream()).toList();
+        return CudaBackends.isAlone() ? cuda() : Stream.concat(cpu().stream(), cuda().stream()).toList();
     }
 
     /** Those on the CPU, for tests that would take minutes on the machine that stands in for a GPU. */

@@ -9,10 +9,12 @@ import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
+@Tag("models")
 class ConvolutionTest {
     private static final double SPLIT_SHARE = 4e-5;
 

@@ -36,6 +36,14 @@ public final class CudaBackends {
         return "real".equals(System.getProperty("qwenimage.gpu"));
     }
 
+    /**
+     * Whether nothing but CUDA is tested, as where there is no oneDNN: with {@code -Dqwenimage.gpu=real}, or
+     * {@code stand-in} to rehearse that.
+     */
+    public static boolean isAlone() {
+        return System.getProperty("qwenimage.gpu") != null;
+    }
+
     /** A backend on a device that poses as an A100, or the machine's GPU. */
     public static Backend open(final DType activationType) {
         return open(activationType, PosedDevice.a100());

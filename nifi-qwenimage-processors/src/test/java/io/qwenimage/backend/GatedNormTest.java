@@ -8,9 +8,11 @@ import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
+@Tag("models")
 class GatedNormTest {
     private static final float EPS = 1e-6f;
 

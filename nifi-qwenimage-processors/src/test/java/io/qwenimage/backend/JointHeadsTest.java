@@ -8,10 +8,12 @@ import io.qwenimage.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
+@Tag("models")
 class JointHeadsTest {
     private static final int HEADS = 3;
     private static final int SIZE = 16;

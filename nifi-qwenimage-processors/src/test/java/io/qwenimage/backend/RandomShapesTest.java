@@ -16,6 +16,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 
 /**
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.TestFactory;
  * size, views that begin between two accesses of 16 bytes, large magnitudes. What a seed draws is the same for every
  * backend; {@code -Dqwenimage.draws} asks for more seeds than the few that a build has time for.
  */
+@Tag("models")
 class RandomShapesTest {
     private static final int DRAWS = Integer.getInteger("qwenimage.draws", 4);
     private static final double EPSILON = 2e-5;

@@ -9,10 +9,12 @@ import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Rounds that a backend may record give what they give as they come. */
+@Tag("models")
 class RepetitionTest {
     @ParameterizedTest
     @MethodSource("io.qwenimage.backend.Backends#all")

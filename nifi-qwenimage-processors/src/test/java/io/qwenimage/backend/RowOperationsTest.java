@@ -10,9 +10,11 @@ import io.qwenimage.tensor.Tensor;
 import java.util.Arrays;
 import java.util.function.BiFunction;
 import java.util.function.IntToDoubleFunction;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
+@Tag("models")
 class RowOperationsTest {
     private static final double EPSILON = 3e-6;
     private static final float NORM_EPSILON = 1e-6f;

@@ -38,9 +38,11 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 
 /** Every network, block by block, against what diffusers and transformers computed; see goldens/README.md. */
+@Tag("models")
 final class BlockGoldenTest {
     private static final Path BLOCKS = Path.of("src/test/resources/goldens/blocks");
 

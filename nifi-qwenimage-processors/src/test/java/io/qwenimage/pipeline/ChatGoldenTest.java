@@ -23,12 +23,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 
 /**
  * Files of pictures and a question in, text out: the whole line against transformers, in goldens-vision/chat and in the
  * folders that the property {@code qwenimage.chat.cases} names.
  */
+@Tag("models")
 final class ChatGoldenTest {
     private static final Path CHATS = Path.of("src/test/resources/goldens-vision/chat");
 

@@ -50,7 +50,7 @@ final class CudaCases {
         }
         final Stream<Backends.Named> cuda = CudaBackends.isReal() || isSmall(folder) ? Backends.cuda().stream()
                 : Stream.empty();
-        return Stream.concat(onCpu.stream(), cuda).toList();
+        return Stream.concat(CudaBackends.isAlone() ? Stream.empty() : onCpu.stream(), cuda).toList();
     }
 
     /**

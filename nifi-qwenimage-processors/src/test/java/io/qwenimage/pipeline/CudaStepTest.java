@@ -25,9 +25,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What a denoising step asks of the device, by the books of its stand-in, and that neither graph nor batch changes it. */
+@Tag("models")
 class CudaStepTest {
     private static final Path MODELS = Path.of("src/test/resources/goldens/models");
     private static final String ONE_BLOCK = "defaults-f16-f8";

@@ -21,6 +21,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 
 /**
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.TestFactory;
  * the case has both. More cases, or folders of cases, are named by the system property {@value #CASES}, separated as
  * paths are.
  */
+@Tag("models")
 class EditGoldenTest {
     private static final String CASES = "qwenimage.edit.cases";
 

@@ -22,12 +22,14 @@ import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 
 /**
  * Holds the whole engine against diffusers, case by case. More cases, or folders of cases, are named by the system
  * property {@value #CASES}, separated as paths are: {@code mvn test -Dtest=GoldenCaseTest -Dqwenimage.cases=FOLDER}.
  */
+@Tag("models")
 class GoldenCaseTest {
     private static final String CASES = "qwenimage.cases";
     private static final double NOISE = 1e-5;

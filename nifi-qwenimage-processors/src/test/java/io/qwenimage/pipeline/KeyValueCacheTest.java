@@ -19,11 +19,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Tokens that come one by one from cached keys and values are those of a forward over everything, each time anew. */
+@Tag("models")
 final class KeyValueCacheTest {
     private static final Path CHATS = Path.of("src/test/resources/goldens-vision/chat");
     private static final int TOKENS = 16;

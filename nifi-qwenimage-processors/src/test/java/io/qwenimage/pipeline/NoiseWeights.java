@@ -36,8 +36,8 @@ final class NoiseWeights implements WeightSource {
     private final String component;
     private final JsonNode config;
     private final Map<String, Shape> shapes = new LinkedHashMap<>();
-    private final ByteBuffer noise;
-    private final ByteBuffer ones;
+    private ByteBuffer noise;
+    private ByteBuffer ones;
 
     /**
      * All of a published component.
@@ -69,11 +69,6 @@ final class NoiseWeights implements WeightSource {
         limit((ObjectNode) config, "vocab_size", vocabularyAtMost);
         shapes.replaceAll((name, shape) -> vocabulary > vocabularyAtMost && shape.extent(0) == vocabulary
                 ? Shape.of(vocabularyAtMost, shape.extent(1)) : shape);
-        noise = noise();
-        ones = ByteBuffer.allocateDirect(NOISE_BYTES / Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        while (ones.hasRemaining()) {
-            ones.putShort(ONE);
-        }
     }
 
     private static JsonNode read(final String component) {
@@ -105,6 +100,17 @@ final class NoiseWeights implements WeightSource {
             }
         } else if (config.path(path).asInt() > most) {
             config.put(path, most);
+        }
+    }
+
+    /** Made when they are first wanted: names and shapes need none. */
+    private void fill() {
+        if (noise == null) {
+            noise = noise();
+            ones = ByteBuffer.allocateDirect(NOISE_BYTES / Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+            while (ones.hasRemaining()) {
+                ones.putShort(ONE);
+            }
         }
     }
 
@@ -142,6 +148,7 @@ final class NoiseWeights implements WeightSource {
     /** Rows of one stretch of noise again and again; norms scale by one. */
     @Override
     public HostTensor tensor(final String name) {
+        fill();
         final Shape shape = info(name).shape();
         final ByteBuffer values = name.endsWith("gamma") || shape.rank() == 1 && name.endsWith("weight") ? ones : noise;
         final long[] extents = shape.toArray();

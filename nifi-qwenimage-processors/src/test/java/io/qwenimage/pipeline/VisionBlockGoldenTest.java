@@ -22,9 +22,11 @@ import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 
 /** Vision towers block by block, and their features for the first layers, against transformers. */
+@Tag("models")
 final class VisionBlockGoldenTest {
     private static final Path BLOCKS = Path.of("src/test/resources/goldens-vision/blocks");
     private static final String TOWER = "visual.";

@@ -23,9 +23,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 
 /** Vision towers, positions, prompts and the first tokens of answers against transformers; see goldens-vision. */
+@Tag("models")
 final class VisionLanguageGoldenTest {
     private static final Path CHATS = Path.of("src/test/resources/goldens-vision/chat");
 

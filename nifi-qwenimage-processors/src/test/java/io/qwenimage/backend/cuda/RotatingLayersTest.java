@@ -25,11 +25,13 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Layers whose weights take turns on the device compute what layers that stay there compute, bit for bit. */
+@Tag("models")
 class RotatingLayersTest {
     private static final int LAYERS = 5;
     private static final int WIDTH = 16;
