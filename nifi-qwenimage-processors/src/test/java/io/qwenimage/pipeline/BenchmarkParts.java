@@ -3,6 +3,7 @@ package io.qwenimage.pipeline;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.backend.WeightRole;
 import io.qwenimage.diffusion.FlowMatchEulerDiscreteScheduler;
 import io.qwenimage.diffusion.Schedule;
@@ -14,6 +15,7 @@ import io.qwenimage.model.qwen25vl.Qwen25VlVisionConfig;
 import io.qwenimage.model.qwen25vl.Qwen25VlVisionTower;
 import io.qwenimage.model.qwenimage.PatchGrid;
 import io.qwenimage.model.qwenimage.QwenImageConfig;
+import io.qwenimage.model.qwenimage.QwenImageResidency;
 import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel;
 import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel.TextContext;
 import io.qwenimage.model.qwenimagevae.LayerObserver;
@@ -39,6 +41,7 @@ final class BenchmarkParts {
     private static final int NO_TOKEN = -1;
     private static final int PIXELS_OF_A_PATCH = 16;
     private static final float GUIDANCE_SCALE = 4;
+    private static final int PROMPTS = 2;
 
     /**
      * How much each part has to do.
@@ -87,10 +90,11 @@ final class BenchmarkParts {
     static Work denoise(final Backend backend, final Arena weights, final Sizes sizes) {
         final NoiseWeights source = new NoiseWeights("transformer", sizes.layersAtMost(), Integer.MAX_VALUE);
         final QwenImageConfig config = QwenImageConfig.read(source.config());
-        final QwenImageTransformer2DModel model =
-                new QwenImageTransformer2DModel(ModuleScope.of(backend, weights, WeightScope.of(source)), config);
         final int patches = sizes.side() / PIXELS_OF_A_PATCH;
         final PatchGrid grid = new PatchGrid(patches, patches);
+        final QwenImageTransformer2DModel model = new QwenImageTransformer2DModel(
+                ModuleScope.of(backend, weights, WeightScope.of(source)), config,
+                residency(backend, source, config, PROMPTS * (grid.tokens() + sizes.promptTokens())));
         final Schedule schedule = FlowMatchEulerDiscreteScheduler.read(scheduler())
                 .schedule(EndToEndBenchmark.MOST_RUNS + 1, grid.tokens());
         final Guidance guidance = new Guidance(List.of(), context(backend, weights, model, sizes, grid),
@@ -110,6 +114,20 @@ final class BenchmarkParts {
                 steps.close();
             }
         };
+    }
+
+    /** As many weights stay as there is memory beside what is computed. */
+    private static QwenImageResidency residency(final Backend backend, final NoiseWeights source,
+            final QwenImageConfig config, final long tokens) {
+        final long room = backend.memory().free()
+                - QwenImageTransformer2DModel.activationBytes(config, tokens, backend.activationType());
+        final DenoiserWeights denoiser = DenoiserWeights.of(source, config.numLayers(), backend::weightBytes);
+        final QwenImageResidency residency = denoiser.within(room).orElseThrow(() -> new ResourceExhaustedException(
+                "the denoiser needs " + denoiser.least() + " bytes if all its blocks are streamed, " + room + " are free"));
+        if (residency.modulations().streamed() > 0) {
+            System.out.println("In the next line " + denoiser.describe(residency));
+        }
+        return residency;
     }
 
     private static TextContext context(final Backend backend, final Arena arena,
