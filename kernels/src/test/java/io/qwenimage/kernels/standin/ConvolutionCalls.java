@@ -53,7 +53,11 @@ final class ConvolutionCalls {
         calls.put("cudnnGetVersion", arguments -> VERSION);
         calls.put("cudnnGetLastErrorString", Call.of(this::tellLastError));
         calls.put("cudnnCreate", Call.of(arguments -> open(arguments, new Library(standIn.session().current()))));
-        calls.put("cudnnDestroy", Call.of(arguments -> close(arguments, Library.class)));
+        calls.put("cudnnDestroy", Call.of(arguments -> {
+            // As the library does.
+            standIn.streams().synchronizeContext();
+            close(arguments, Library.class);
+        }));
         calls.put("cudnnSetStream", Call.of(this::setStream));
         put(calls, "Tensor", ConvolutionDescriptor.Tensor.class, ConvolutionDescriptor.Tensor::new);
         put(calls, "Filter", ConvolutionDescriptor.Filter.class, ConvolutionDescriptor.Filter::new);
@@ -192,7 +196,8 @@ final class ConvolutionCalls {
 
     private ConvolutionShape shape(final Arguments arguments, final int x, final int filter, final int convolution,
                                    final int y) {
-        get(arguments, 0, Library.class);
+        require(get(arguments, 0, Library.class).context == standIn.session().current(), BAD_PARAM,
+                "a handle of another context");
         final ConvolutionDescriptor.Convolution moved =
                 get(arguments, convolution, ConvolutionDescriptor.Convolution.class);
         return new ConvolutionShape(get(arguments, x, ConvolutionDescriptor.Tensor.class).extents(),

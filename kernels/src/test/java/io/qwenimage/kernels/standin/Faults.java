@@ -12,6 +12,7 @@ public final class Faults {
     private long recordsUntilDropped = -1;
     private int initialisation;
     private int convolution;
+    private int convolutionsToFail;
     private boolean lacksConvolutions;
 
     /** The launch after so many others breaks its context with an error, which shows when it is waited for. */
@@ -60,8 +61,9 @@ public final class Faults {
         initialisation = result;
     }
 
-    /** The status that cuDNN answers the next convolution with, which it does not compute; 0 for none. */
-    public synchronized void failConvolution(final int status) {
+    /** The status that cuDNN answers the next so many convolutions with, none of which it computes. */
+    public synchronized void failConvolutions(final int count, final int status) {
+        convolutionsToFail = count;
         convolution = status;
     }
 
@@ -103,9 +105,7 @@ public final class Faults {
 
     /** The status that this convolution is refused with, or 0. */
     synchronized int nextConvolution() {
-        final int status = convolution;
-        convolution = 0;
-        return status;
+        return convolutionsToFail-- > 0 ? convolution : 0;
     }
 
     synchronized boolean lacksConvolutions() {

@@ -38,6 +38,7 @@ final class ConvolutionPlan implements AutoCloseable {
     private final FloatPointer one = new FloatPointer(1f);
     private final FloatPointer zero = new FloatPointer(0f);
     private long workspaceBytes;
+    private boolean fuses = true;
     private String refusal;
 
     /**
@@ -126,32 +127,44 @@ final class ConvolutionPlan implements AutoCloseable {
     }
 
     /**
-     * Puts a convolution on the stream: y = x * w + bias + sum.
+     * Puts a convolution on the stream: y = x * w + bias + sum, or y = x * w where there is no bias or the library does
+     * not add one to this shape. What it turns down is remembered.
      *
      * @param x         address of [H, W, in]
      * @param w         address of [out, height, width, in]
-     * @param added     address of the bias [out], or 0 for none; then there is no sum either
+     * @param added     address of the bias [out], or 0 for none
      * @param sum       address of [H', W', out], or 0 for none
      * @param y         address of [H', W', out]
      * @param workspace address of as many bytes as it takes
-     * @return whether it was; if not, nothing was, and the shape is refused from now on
      * @throws CudnnException if the library fails
      */
-    boolean run(final long x, final long w, final long added, final long sum, final long y, final long workspace) {
-        final int status = added == 0
-                ? cudnn.cudnnConvolutionForward(library.handle(), one, picture, new Address(x), filter, new Address(w),
-                movement, ALGORITHM, new Address(workspace), workspaceBytes, zero, result, new Address(y))
-                // Without a sum its factor is zero, and it is not read.
-                : cudnn.cudnnConvolutionBiasActivationForward(library.handle(), one, picture, new Address(x), filter,
-                new Address(w), movement, ALGORITHM, new Address(workspace), workspaceBytes, sum == 0 ? zero : one,
-                result, new Address(sum == 0 ? y : sum), bias, new Address(added), identity, result, new Address(y));
+    Convolutions.Served run(final long x, final long w, final long added, final long sum, final long y,
+            final long workspace) {
+        if (added != 0 && fuses) {
+            // Without a sum its factor is zero, and it is not read.
+            refusal = refusal(cudnn.cudnnConvolutionBiasActivationForward(library.handle(), one, picture,
+                    new Address(x), filter, new Address(w), movement, ALGORITHM, new Address(workspace),
+                    workspaceBytes, sum == 0 ? zero : one, result, new Address(sum == 0 ? y : sum), bias,
+                    new Address(added), identity, result, new Address(y)));
+            if (refusal == null) {
+                return Convolutions.Served.EVERYTHING;
+            }
+            fuses = false;
+        }
+        refusal = refusal(cudnn.cudnnConvolutionForward(library.handle(), one, picture, new Address(x), filter,
+                new Address(w), movement, ALGORITHM, new Address(workspace), workspaceBytes, zero, result,
+                new Address(y)));
+        return refusal == null ? Convolutions.Served.PRODUCTS : Convolutions.Served.NOTHING;
+    }
+
+    /** Why a call was turned down, or null if it succeeded; whatever else it answered is a failure. */
+    private String refusal(final int status) {
         try {
             Cudnn.check(status, "a convolution of " + shape);
-            return true;
+            return null;
         } catch (final CudnnException e) {
             if (Cudnn.isRefusal(status)) {
-                refusal = e.getMessage();
-                return false;
+                return e.getMessage();
             }
             throw e;
         }

@@ -21,8 +21,18 @@ import java.util.Map;
  */
 final class Convolutions implements AutoCloseable {
     private static final int ALIGNED_BYTES = 16;
-    /** As much as unfolded windows would take. */
-    private static final long MOST_WORKSPACE = 256L << 20;
+    /** The most that a convolution takes beside its operands: as much as unfolded windows would. */
+    private static final long MOST_BYTES = 256L << 20;
+
+    /** How much of a convolution the library has computed. */
+    enum Served {
+        /** Nothing, and nothing was written. */
+        NOTHING,
+        /** The sums of products, to which bias and residual are still to be added. */
+        PRODUCTS,
+        /** All. */
+        EVERYTHING
+    }
 
     /**
      * A shape for which a plan is remembered.
@@ -41,6 +51,11 @@ final class Convolutions implements AutoCloseable {
 
         int outWidth() {
             return (width + 2 * padWidth - windowWidth) / stride + 1;
+        }
+
+        /** Bytes of the picture. */
+        long bytes() {
+            return (long) height * width * in * type.bytes();
         }
     }
 
@@ -81,35 +96,36 @@ final class Convolutions implements AutoCloseable {
      *
      * @param x        [H, W, in]
      * @param weight   [out, in, kh, kw] as [out, kh kw in], type as x
-     * @param bias     [out], or null; then residual must be null, too
+     * @param bias     [out] or null
      * @param residual [H', W', out] or null
      * @param result   [H', W', out]
-     * @return whether the library serves it; if not, nothing was done
      * @throws CudnnException if the library fails
      */
-    boolean run(final CudaArena arena, final CudaTensor x, final PreparedWeight weight, final CudaTensor bias,
+    Served run(final CudaArena arena, final CudaTensor x, final PreparedWeight weight, final CudaTensor bias,
             final int stride, final Padding padding, final CudaTensor residual, final CudaTensor result) {
         if (library == null || !(isAligned(x) && isAligned(weight.rows()) && isAligned(bias) && isAligned(residual)
                 && isAligned(result))) {
-            return false;
+            return Served.NOTHING;
         }
         // The library pads both sides alike. Other zeros are written around the picture: that moves it twice, where
-        // windows of 3 x 3 in steps of 2 would move it 4.5 times.
+        // windows of 3 x 3 in steps of 2 would move it 4.5 times. Pictures too large for that go by bands of windows.
         final boolean even = padding.top() == padding.bottom() && padding.left() == padding.right();
         final Padding written = even ? Padding.NONE : padding;
         final Geometry shape = new Geometry(x.shape().intExtent(0) + written.top() + written.bottom(),
                 x.shape().intExtent(1) + written.left() + written.right(), x.shape().intExtent(2),
                 weight.shape().intExtent(0), weight.shape().intExtent(2), weight.shape().intExtent(3), stride,
                 even ? padding.top() : 0, even ? padding.left() : 0, x.dtype());
+        if (!even && shape.bytes() > MOST_BYTES) {
+            return Served.NOTHING;
+        }
         final ConvolutionPlan plan = plans.computeIfAbsent(shape,
-                wanted -> new ConvolutionPlan(library, wanted, MOST_WORKSPACE));
+                wanted -> new ConvolutionPlan(library, wanted, MOST_BYTES));
         if (plan.refusal().isPresent()) {
-            return false;
+            return Served.NOTHING;
         }
         try (CudaArena scratch = arena.open("workspace of a convolution")) {
             final CudaTensor picture = even ? x : padded(scratch, x, padding, shape);
-            final CudaTensor workspace = scratch.allocate(DType.U8,
-                    Shape.of(Math.max(1, plan.workspaceBytes())));
+            final CudaTensor workspace = scratch.allocate(DType.U8, Shape.of(Math.max(1, plan.workspaceBytes())));
             return plan.run(picture.address(), weight.rows().address(), addressOf(bias), addressOf(residual),
                     result.address(), workspace.address());
         }
@@ -137,7 +153,8 @@ final class Convolutions implements AutoCloseable {
     public void close() {
         plans.values().forEach(ConvolutionPlan::close);
         plans.clear();
-        if (library != null) {
+        // Closing the library waits for the device, and one that is lost may never answer.
+        if (library != null && !stream.device().isLost()) {
             library.close();
         }
     }

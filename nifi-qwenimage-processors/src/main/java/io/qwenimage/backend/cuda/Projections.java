@@ -87,12 +87,12 @@ final class Projections implements AutoCloseable {
         final int height = weight.shape().intExtent(2);
         final int width = weight.shape().intExtent(3);
         final boolean point = height == 1 && width == 1 && stride == 1 && padding.equals(Padding.NONE);
-        // A residual without a bias is added after the library's pass.
-        if (!point && convolutions.run(arena, x, weight, bias, stride, padding, bias == null ? null : residual,
-                result)) {
-            if (bias == null && residual != null) {
-                finish(rowsOf(result), null, Activation.NONE, rowsOf(residual));
-            }
+        final Convolutions.Served served = point ? Convolutions.Served.NOTHING
+                : convolutions.run(arena, x, weight, bias, stride, padding, residual, result);
+        if (served == Convolutions.Served.PRODUCTS) {
+            finish(rowsOf(result), bias, Activation.NONE, residual == null ? null : rowsOf(residual));
+        }
+        if (served != Convolutions.Served.NOTHING) {
             return;
         }
         final int outWidth = result.shape().intExtent(1);

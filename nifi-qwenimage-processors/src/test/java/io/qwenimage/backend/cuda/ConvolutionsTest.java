@@ -119,7 +119,7 @@ class ConvolutionsTest {
         final Operands refused = Operands.of(6, 8, 8, 16, 1, Padding.of(1));
         try (Backend backend = CudaBackends.open(DType.F32)) {
             final HostTensor expected = refused.convolve(backend, true, true);
-            standIn.faults().failConvolution(NOT_SUPPORTED);
+            standIn.faults().failConvolutions(2, NOT_SUPPORTED);
             Tensors.assertCloseInNorm("result", expected, refused.convolve(backend, true, true), 1e-6);
             assertEquals(1, standIn.books().convolutions(), "refused, so not computed");
             refused.convolve(backend, true, true);
@@ -130,15 +130,28 @@ class ConvolutionsTest {
     }
 
     @Test
+    void testBiasAndResidualAreAddedAfterwardsWhereTheLibraryDoesNot() {
+        final Operands operands = Operands.of(6, 8, 8, 16, 1, Padding.of(1));
+        try (Backend backend = CudaBackends.open(DType.F32)) {
+            final HostTensor expected = operands.convolve(backend, true, true);
+            standIn.faults().failConvolutions(1, NOT_SUPPORTED);
+            for (int time = 2; time <= 3; time++) {
+                Tensors.assertCloseInNorm("result", expected, operands.convolve(backend, true, true), 1e-6);
+                assertEquals(time, standIn.books().convolutions());
+            }
+        }
+    }
+
+    @Test
     void testFailureIsTheDevices() {
         final Operands operands = Operands.of(6, 8, 8, 16, 1, Padding.of(1));
         try (Backend backend = CudaBackends.open(DType.F32)) {
-            standIn.faults().failConvolution(EXECUTION_FAILED);
+            standIn.faults().failConvolutions(1, EXECUTION_FAILED);
             final String message = assertThrows(DeviceFaultException.class,
                     () -> operands.convolve(backend, true, true)).getMessage();
             assertTrue(message.endsWith("failed with CUDNN_STATUS_EXECUTION_FAILED 5000 (provoked)"), message);
             assertTrue(message.contains("height=6, width=8, in=8, out=16"), message);
-            standIn.faults().failConvolution(DEVICE_ALLOCATION_FAILED);
+            standIn.faults().failConvolutions(1, DEVICE_ALLOCATION_FAILED);
             assertThrows(ResourceExhaustedException.class, () -> operands.convolve(backend, true, true));
             operands.convolve(backend, true, true);
             assertEquals(1, standIn.books().convolutions(), "a failure is not remembered as a refusal");
