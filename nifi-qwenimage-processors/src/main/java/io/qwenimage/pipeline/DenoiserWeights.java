@@ -1,5 +1,6 @@
 package io.qwenimage.pipeline;
 
+import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.LayerPlan;
 import io.qwenimage.model.qwenimage.QwenImageResidency;
 import io.qwenimage.weights.WeightSource;
@@ -13,25 +14,22 @@ import java.util.function.LongUnaryOperator;
  * @param block      of one block what every step reads
  * @param modulation of one block what a request reads once
  * @param rest       all that belongs to no block
+ * @param memory     what a piece of memory of so many bytes takes, which slots are
  */
-record DenoiserWeights(int blocks, long block, long modulation, long rest) {
+record DenoiserWeights(int blocks, long block, long modulation, long rest, LongUnaryOperator memory) {
     /** One slot is read while the other is copied to; a third would help only copies that take turns unevenly. */
     private static final int BLOCK_SLOTS = 2;
     /** What is computed with a block's modulation is nothing beside its copy. */
     private static final int MODULATION_SLOTS = 1;
     private static final String BLOCKS = "transformer_blocks.";
 
-    /**
-     * Reads the sizes of a checkpoint.
-     *
-     * @param weightBytes what a weight of so many elements takes
-     */
-    static DenoiserWeights of(final WeightSource source, final int blocks, final LongUnaryOperator weightBytes) {
+    /** Reads the sizes of a checkpoint as a backend would keep it. */
+    static DenoiserWeights of(final WeightSource source, final int blocks, final Backend backend) {
         long block = 0;
         long modulation = 0;
         long rest = 0;
         for (final String name : source.names()) {
-            final long bytes = weightBytes.applyAsLong(source.info(name).shape().elements());
+            final long bytes = backend.weightBytes(source.info(name).shape().elements());
             if (name.startsWith(BLOCKS + "0.img_mod.") || name.startsWith(BLOCKS + "0.txt_mod.")) {
                 modulation += bytes;
             } else if (name.startsWith(BLOCKS + "0.")) {
@@ -40,7 +38,8 @@ record DenoiserWeights(int blocks, long block, long modulation, long rest) {
                 rest += bytes;
             }
         }
-        return new DenoiserWeights(blocks, block, modulation, rest);
+        final int element = backend.activationType().bytes();
+        return new DenoiserWeights(blocks, block, modulation, rest, bytes -> backend.weightBytes(bytes / element));
     }
 
     /** If all of them stay. */
@@ -102,7 +101,8 @@ record DenoiserWeights(int blocks, long block, long modulation, long rest) {
                 new LayerPlan(blocks, modulations, MODULATION_SLOTS, Math.max(1, modulation)));
     }
 
-    private static long taken(final LayerPlan plan, final long bytes) {
-        return (plan.layers() - plan.streamed() + Math.min(plan.slots(), plan.streamed())) * bytes;
+    private long taken(final LayerPlan plan, final long bytes) {
+        return (plan.layers() - plan.streamed()) * bytes
+                + Math.min(plan.slots(), plan.streamed()) * memory.applyAsLong(plan.slotBytes());
     }
 }

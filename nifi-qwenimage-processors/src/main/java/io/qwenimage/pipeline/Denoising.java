@@ -40,7 +40,7 @@ final class Denoising implements Stage {
 
     private static DenoiserWeights weights(final ModelFolder folder, final int blocks, final Backend backend) {
         try (WeightSource source = folder.weights(ModelFolder.TRANSFORMER)) {
-            return DenoiserWeights.of(source, blocks, backend::weightBytes);
+            return DenoiserWeights.of(source, blocks, backend);
         }
     }
 

@@ -23,6 +23,8 @@ import java.util.function.LongUnaryOperator;
  */
 record DeviceRoom(long budget, long weights, long expected, long computing) {
     private static final int PROMPTS = 2;
+    private static final String HEAD = "lm_head.";
+    private static final String TOWER = "visual.";
     /** What a request needs beside the denoiser, by the component that holds it. */
     private static final Map<String, Class<?>> OTHERS = Map.of(ModelFolder.TEXT_ENCODER, LanguageModel.class,
             ModelFolder.VAE, QwenImageDecoder.class);
@@ -50,7 +52,7 @@ record DeviceRoom(long budget, long weights, long expected, long computing) {
         for (final Map.Entry<String, Class<?>> component : OTHERS.entrySet()) {
             if (!isLoaded.test(component.getKey(), component.getValue())) {
                 try (WeightSource source = folder.weights(component.getKey())) {
-                    expected += bytes(source, backend::weightBytes);
+                    expected += bytes(source, folder.kind().edits(), backend::weightBytes);
                 }
             }
         }
@@ -78,8 +80,9 @@ record DeviceRoom(long budget, long weights, long expected, long computing) {
                         + FolderInspection.size(computing) + ". A larger memory budget or a smaller model helps"));
     }
 
-    private static long bytes(final WeightSource source, final LongUnaryOperator weightBytes) {
-        return source.names().stream()
+    /** Bytes of what requests read: a prompt alone needs no vision tower, and nobody the language model's head. */
+    private static long bytes(final WeightSource source, final boolean edits, final LongUnaryOperator weightBytes) {
+        return source.names().stream().filter(name -> !name.startsWith(HEAD) && (edits || !name.contains(TOWER)))
                 .mapToLong(name -> weightBytes.applyAsLong(source.info(name).shape().elements())).sum();
     }
 }

@@ -211,7 +211,7 @@ public final class FolderInspection {
         final ModelFolder folder = ModelFolder.open(root);
         try (WeightSource source = folder.weights(ModelFolder.TRANSFORMER)) {
             final DenoiserWeights denoiser = DenoiserWeights.of(source,
-                    QwenImageConfig.read(folder.config(ModelFolder.TRANSFORMER)).numLayers(), backend::weightBytes);
+                    QwenImageConfig.read(folder.config(ModelFolder.TRANSFORMER)).numLayers(), backend);
             final String streamed = denoiser.describe(DeviceRoom.ofEmpty(backend, folder).residency(denoiser));
             pass("Memory", need + (streamed.isEmpty() ? "" : ": " + streamed));
         } catch (WeightException | ResourceExhaustedException e) {

@@ -36,7 +36,8 @@ class CudaStreamingTest {
     private static final int STEPS = 2;
 
     /** What a run came to. */
-    private record Run(float[] latents, String residency, List<Long> bytesOfSteps, List<Long> waitsOfSteps) {
+    private record Run(float[] latents, String residency, long weights, List<Long> bytesOfSteps,
+            List<Long> waitsOfSteps) {
     }
 
     @ParameterizedTest
@@ -48,16 +49,18 @@ class CudaStreamingTest {
         final Run resident;
         try (Backend backend = CudaBackends.open(type, PosedDevice.h100());
                 WeightSource source = folder.weights(ModelFolder.TRANSFORMER)) {
-            weights = DenoiserWeights.of(source, config(folder).numLayers(), backend::weightBytes);
+            weights = DenoiserWeights.of(source, config(folder).numLayers(), backend);
             final DeviceRoom room = DeviceRoom.ofEmpty(backend, folder);
             budget = backend.memory().budget() - room.forDenoiser();
             resident = run(folder, backend);
         }
         assertEquals("", resident.residency());
+        assertEquals(weights.all(), resident.weights());
         final Run streamed = run(folder, type, budget + weights.least());
         assertTrue(streamed.residency().startsWith("2 of 2 blocks of the denoiser are streamed in every step, and the "
                 + "modulation of 2 of 2 once a request, from "), streamed.residency());
         assertArrayEquals(resident.latents(), streamed.latents());
+        assertEquals(weights.least(), streamed.weights());
         if (!CudaBackends.isReal()) {
             assertEquals(0, resident.bytesOfSteps().getLast(), "bytes of a step if all weights stay");
             final long bytes = streamed.bytesOfSteps().getLast();
@@ -89,7 +92,8 @@ class CudaStreamingTest {
                             before[1] = standIn.books().waits();
                         }
                     }, Cancellation.NEVER);
-            return new Run(latents.tensor("latents").toFloats(), pipeline.residency(), bytes, waits);
+            return new Run(latents.tensor("latents").toFloats(), pipeline.residency(), backend.memory().weights(), bytes,
+                    waits);
         }
     }
 

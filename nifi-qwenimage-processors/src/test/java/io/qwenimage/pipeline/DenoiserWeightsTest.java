@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.qwenimage.backend.Backend;
+import io.qwenimage.backend.ReferenceBackend;
 import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.model.qwenimage.QwenImageConfig;
 import io.qwenimage.model.qwenimage.QwenImageResidency;
@@ -15,7 +17,7 @@ import org.junit.jupiter.api.Test;
 /** Which of the denoiser's weights stay, by their sizes alone. */
 class DenoiserWeightsTest {
     /** 60 blocks of ten bytes and five of modulation, and a hundred beside them. */
-    private static final DenoiserWeights WEIGHTS = new DenoiserWeights(60, 10, 5, 100);
+    private static final DenoiserWeights WEIGHTS = new DenoiserWeights(60, 10, 5, 100, bytes -> bytes);
 
     @Test
     void allWeightsStayWhereTheyFit() {
@@ -60,7 +62,8 @@ class DenoiserWeightsTest {
 
     @Test
     void theResidencyInWords() {
-        final DenoiserWeights published = new DenoiserWeights(60, 453L << 20, 226L << 20, 200L << 20);
+        final DenoiserWeights published = new DenoiserWeights(60, 453L << 20, 226L << 20, 200L << 20,
+                bytes -> bytes);
         assertEquals("the modulation of 56 of 60 once a request, from 12.4 GiB of page-locked host memory",
                 published.describe(published.within(28L << 30).orElseThrow()));
         assertEquals("41 of 60 blocks of the denoiser are streamed in every step, and the modulation of 60 of 60 once "
@@ -72,13 +75,14 @@ class DenoiserWeightsTest {
     void sizesOfACheckpoint() {
         final ModelFolder folder = ModelFolder.open(
                 Path.of("src/test/resources/goldens/models/published-bf16-sharded"));
-        try (WeightSource source = folder.weights(ModelFolder.TRANSFORMER)) {
-            final DenoiserWeights weights = DenoiserWeights.of(source, 2, elements -> elements);
-            final long all = source.names().stream().mapToLong(name -> source.info(name).shape().elements()).sum();
+        try (Backend backend = new ReferenceBackend();
+                WeightSource source = folder.weights(ModelFolder.TRANSFORMER)) {
+            final DenoiserWeights weights = DenoiserWeights.of(source, 2, backend);
+            final long all = source.names().stream().mapToLong(name -> 4 * source.info(name).shape().elements()).sum();
             assertEquals(all, weights.all());
             final long width = QwenImageConfig.read(folder.config(ModelFolder.TRANSFORMER)).innerDim();
             // Two linear layers of six times the width, and biases.
-            assertEquals(2 * (6 * width * width + 6 * width), weights.modulation());
+            assertEquals(4 * 2 * (6 * width * width + 6 * width), weights.modulation());
             assertTrue(weights.block() > weights.modulation(), weights.toString());
         }
     }

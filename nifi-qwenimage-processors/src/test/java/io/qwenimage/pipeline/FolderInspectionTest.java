@@ -141,7 +141,7 @@ class FolderInspectionTest {
             final String memory = step(FolderInspection.inspect(folder, backend), "Memory").explanation();
             assertTrue(memory.endsWith(" of 2.0 GiB"), memory);
             return backend.memory().budget() - DeviceRoom.ofEmpty(backend, opened).forDenoiser()
-                    + DenoiserWeights.of(source, 2, backend::weightBytes).least();
+                    + DenoiserWeights.of(source, 2, backend).least();
         }
     }
 

@@ -34,7 +34,8 @@ final class ModelledStreaming {
         final long feedForward = 2 * (linear(WIDTH, 4 * WIDTH) + linear(4 * WIDTH, WIDTH));
         final long rest = linear(64, WIDTH) + linear(TEXT_WIDTH, WIDTH) + vector(TEXT_WIDTH) + linear(256, WIDTH)
                 + linear(WIDTH, WIDTH) + linear(WIDTH, 2 * WIDTH) + linear(WIDTH, 64);
-        return new DenoiserWeights(BLOCKS, attention + feedForward, 2 * linear(WIDTH, 6 * WIDTH), rest);
+        return new DenoiserWeights(BLOCKS, attention + feedForward, 2 * linear(WIDTH, 6 * WIDTH), rest,
+                MemoryPool::blockBytes);
     }
 
     private static long linear(final long in, final long out) {
