@@ -121,7 +121,7 @@ final class BenchmarkParts {
             final QwenImageConfig config, final long tokens) {
         final long room = backend.memory().free()
                 - QwenImageTransformer2DModel.activationBytes(config, tokens, backend.activationType());
-        final DenoiserWeights denoiser = DenoiserWeights.of(source, config.numLayers(), backend::weightBytes);
+        final DenoiserWeights denoiser = DenoiserWeights.of(source, config.numLayers(), backend);
         final QwenImageResidency residency = denoiser.within(room).orElseThrow(() -> new ResourceExhaustedException(
                 "the denoiser needs " + denoiser.least() + " bytes if all its blocks are streamed, " + room + " are free"));
         if (residency.modulations().streamed() > 0) {
