@@ -9,7 +9,9 @@ import io.qwenimage.Tensors;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
 import io.qwenimage.backend.CudaBackends;
+import io.qwenimage.backend.JointSequences;
 import io.qwenimage.backend.Repetition;
+import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.kernels.standin.Books;
 import io.qwenimage.kernels.standin.PosedDevice;
 import io.qwenimage.kernels.standin.StandIn;
@@ -22,14 +24,20 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 
-/** What a denoising step asks of the device, by the books of its stand-in, and that neither graph nor batch changes it. */
+/**
+ * What a denoising step asks of the device, by the books of its stand-in, and that neither graph nor batch changes it.
+ * What several tests look at is computed once.
+ */
 @Tag("models")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CudaStepTest {
     private static final Path MODELS = Path.of("src/test/resources/goldens/models");
     private static final String ONE_BLOCK = "defaults-f16-f8";
@@ -37,6 +45,13 @@ class CudaStepTest {
     private static final int PUBLISHED_BLOCKS = 60;
     private static final int STEPS = 4;
     private static final DenoiseRequest REQUEST = new DenoiseRequest(48, 32, STEPS, 3, 5);
+
+    private final Map<Mode, float[]> latents = new HashMap<>();
+    private final Map<String, Request> requests = new HashMap<>();
+
+    /** How a request is computed. */
+    private record Mode(DType type, boolean records, boolean batches, boolean batchesFindMemory) {
+    }
 
     /** What the books said when something happened. */
     private record Entry(long launches, long copies, long waits, long allocations, long toDevice, long toHost) {
@@ -96,36 +111,53 @@ class CudaStepTest {
     @Test
     void recordedStepsEqualThoseThatRunAsTheyComeBitForBit() {
         for (final DType type : new DType[] {DType.BF16, DType.F32}) {
-            assertArrayEquals(latents(type, false, true), latents(type, true, true), type.toString());
+            assertArrayEquals(latents(new Mode(type, false, true, true)), latents(new Mode(type, true, true, true)),
+                    type.toString());
         }
     }
 
     @Test
     void promptsTogetherEqualPromptsOneByOne() {
         final Shape shape = Shape.of(16, 4, 6);
-        Tensors.assertClose("latents", HostTensor.ofFloats(shape, latents(DType.F32, true, false)),
-                HostTensor.ofFloats(shape, latents(DType.F32, true, true)), 1e-5);
-        Tensors.assertCloseInNorm("latents", HostTensor.ofFloats(shape, latents(DType.BF16, true, false)),
-                HostTensor.ofFloats(shape, latents(DType.BF16, true, true)), 2e-2);
+        Tensors.assertClose("latents",
+                HostTensor.ofFloats(shape, latents(new Mode(DType.F32, true, false, true))),
+                HostTensor.ofFloats(shape, latents(new Mode(DType.F32, true, true, true))), 1e-5);
+        Tensors.assertCloseInNorm("latents",
+                HostTensor.ofFloats(shape, latents(new Mode(DType.BF16, true, false, true))),
+                HostTensor.ofFloats(shape, latents(new Mode(DType.BF16, true, true, true))), 2e-2);
     }
 
-    private static float[] latents(final DType type, final boolean records, final boolean batches) {
-        try (Backend backend = limited(CudaBackends.open(type, PosedDevice.h100()), records, batches);
+    @Test
+    void promptsGoOneByOneWhereBothFindNoMemory() {
+        assertArrayEquals(latents(new Mode(DType.BF16, true, false, true)),
+                latents(new Mode(DType.BF16, true, true, false)));
+    }
+
+    private float[] latents(final Mode mode) {
+        return latents.computeIfAbsent(mode, CudaStepTest::compute);
+    }
+
+    private static float[] compute(final Mode mode) {
+        try (Backend backend = limited(CudaBackends.open(mode.type(), PosedDevice.h100()), mode);
                 QwenImagePipeline pipeline = StandardQwenImagePipeline.open(MODELS.resolve(TWO_BLOCKS), backend)) {
             return pipeline.denoise(bundle(pipeline, TWO_BLOCKS), REQUEST, StepListener.NONE, Cancellation.NEVER)
                     .tensor("latents").toFloats();
         }
     }
 
-    /** A backend that takes rounds as they come, or sequences one by one. */
-    private static Backend limited(final Backend backend, final boolean records, final boolean batches) {
+    /** A backend that takes rounds as they come, or sequences one by one, or lacks memory for two sequences at once. */
+    private static Backend limited(final Backend backend, final Mode mode) {
         return (Backend) Proxy.newProxyInstance(CudaStepTest.class.getClassLoader(), new Class<?>[] {Backend.class},
                 (proxy, method, arguments) -> {
-                    if (method.getName().equals("repeat") && !records) {
+                    if (method.getName().equals("repeat") && !mode.records()) {
                         return Repetition.plain((Repetition.Round) arguments[0]);
                     }
                     if (method.getName().equals("gainsFromBatches")) {
-                        return batches;
+                        return mode.batches();
+                    }
+                    if (method.getName().equals("jointHeads") && !mode.batchesFindMemory()
+                            && ((JointSequences) arguments[5]).count() > 1) {
+                        throw new ResourceExhaustedException("no memory for both prompts");
                     }
                     try {
                         return method.invoke(backend, arguments);
@@ -136,7 +168,11 @@ class CudaStepTest {
     }
 
     /** Looks into the books whenever the engine asks whether its work is still wanted, and after each step. */
-    private static Request counted(final String model) {
+    private Request counted(final String model) {
+        return requests.computeIfAbsent(model, CudaStepTest::count);
+    }
+
+    private static Request count(final String model) {
         final List<Entry> checks = new ArrayList<>();
         final List<Entry> ends = new ArrayList<>();
         final List<Integer> checksBefore = new ArrayList<>();
