@@ -11,9 +11,10 @@
 //                             interleaved: i mod 3 while i < 3 sections[i mod 3], else 0 (Qwen3-VL). Always halves.
 //
 //   qk_norm_rope_joint        queries, keys and values of two streams, of several sequences each, into the order of
-//                             joint attention, in one launch: Table's angles on q and k, v as it is. Of even sequences
-//                             come the tokens of the first stream, then of the second; of odd ones the other way
-//                             round, so that the second stream's tokens of two sequences lie together.
+//                             joint attention, in one launch: Table's angles on q and k, v as it is, or left where it
+//                             is if null. Of even sequences come the tokens of the first stream, then of the second;
+//                             of odd ones the other way round, so that the second stream's tokens of two sequences lie
+//                             together. Their projections may lie in their places of the result already.
 //
 // Shapes: x [tokens, heads, D], tokens x_stride elements apart, heads D apart (so x may point into rows of a fused
 // projection); out likewise with out_stride (so out may point to a row of a joint buffer). weight [D]; positions
@@ -23,7 +24,7 @@
 // for each head, two accesses a lane, so that both members of every pair lie in one lane; cosine, sine and weight are
 // read once for all heads of the warp. Others: a warp for each head, element by element.
 // qk_norm_rope_joint: streams [tokens of the stream, heads, D] without gaps, out [3, tokens, heads, D]: queries, keys,
-// values; weights and angles may be null; grid = (ceil(tokens heads_groups / 4), 3).
+// values; weights and angles may be null; grid = (ceil(tokens heads_groups / 4), 2).
 // Launch: block = 128 threads; grid = (ceil(tokens heads_groups / 4)); a warp takes heads_per_warp heads of a token,
 // heads_groups = ceil(heads / heads_per_warp). out may be x.
 #include "types.cuh"
@@ -303,8 +304,11 @@ struct JointOrder {
 
 // One stream's projections, [tokens, heads, D] each, and what queries and keys get.
 template <typename T> struct JointStream {
-    const T* projected[3];
-    const T* weight[2];
+    const T* query;
+    const T* key;
+    const T* value;
+    const T* query_weight;
+    const T* key_weight;
     const float* cosine;
     const float* sine;
 };
@@ -326,7 +330,22 @@ __device__ __forceinline__ int joint_row(const JointOrder& order, const int toke
     return row;
 }
 
-// blockIdx.y: 0 for queries, 1 for keys, 2 for values.
+// Elements that follow one another, by a warp.
+template <typename T>
+__device__ __forceinline__ void move(const T* from, T* to, const int count, const bool aligned) {
+    const int lane = threadIdx.x % WARP;
+    if (aligned) {
+        for (int i = lane; i < count / VECTOR<T>; i += WARP) {
+            reinterpret_cast<uint4*>(to)[i] = reinterpret_cast<const uint4*>(from)[i];
+        }
+    } else {
+        for (int i = lane; i < count; i += WARP) {
+            to[i] = from[i];
+        }
+    }
+}
+
+// blockIdx.y: 0 for queries, 1 for keys and values.
 template <typename T>
 __device__ __forceinline__ void norm_rope_joint(const JointStream<T>& first, const JointStream<T>& second,
         const JointOrder& order, T* out, const int tokens, const int heads, const int width, const int heads_per_warp,
@@ -338,27 +357,30 @@ __device__ __forceinline__ void norm_rope_joint(const JointStream<T>& first, con
     if (token >= tokens) {
         return;
     }
-    const int part = blockIdx.y;
+    const bool keys = blockIdx.y == 1;
     bool of_second = false;
     const int row = joint_row(order, static_cast<int>(token), of_second);
-    const T* const x0 = part == 0 ? first.projected[0] : part == 1 ? first.projected[1] : first.projected[2];
-    const T* const x1 = part == 0 ? second.projected[0] : part == 1 ? second.projected[1] : second.projected[2];
-    const T* const w0 = part == 0 ? first.weight[0] : part == 1 ? first.weight[1] : nullptr;
-    const T* const w1 = part == 0 ? second.weight[0] : part == 1 ? second.weight[1] : nullptr;
+    const T* const x0 = keys ? first.key : first.query;
+    const T* const x1 = keys ? second.key : second.query;
+    const T* const w0 = keys ? first.key_weight : first.query_weight;
+    const T* const w1 = keys ? second.key_weight : second.query_weight;
     const int64_t stride = static_cast<int64_t>(heads) * width;
+    const int64_t part = tokens * stride;
     // Source, angles and result of a token lie in different rows: the result is moved so that one number names both.
-    T* const moved = out + (static_cast<int64_t>(part) * tokens + token - row) * stride;
+    T* const moved = out + (keys ? part : 0) + (token - row) * stride;
     const Heads<T> a = {of_second ? x1 : x0, of_second ? w1 : w0, moved, tokens, heads, width, stride, stride,
             heads_per_warp, pairs, eps};
-    const bool rotated = part < 2;
-    const Table source = {rotated ? (of_second ? second.cosine : first.cosine) : nullptr,
-            rotated ? (of_second ? second.sine : first.sine) : nullptr};
+    const Table source = {of_second ? second.cosine : first.cosine, of_second ? second.sine : first.sine};
+    const T* const value = of_second ? second.value : first.value;
     const int begin = static_cast<int>(warp % groups) * heads_per_warp;
     const int end = min(heads, begin + heads_per_warp);
     const int half = width / 2;
     const bool aligned = half % V == 0 && half <= WARP * V && stride % V == 0 && is_aligned(a.x, 16)
-            && is_aligned(out, 16) && static_cast<int64_t>(tokens) * stride % V == 0 && is_aligned(a.weight, 16)
-            && source.aligned();
+            && is_aligned(out, 16) && is_aligned(a.weight, 16) && is_aligned(value, 16) && source.aligned();
+    if (keys && value != nullptr) {
+        const int64_t at = row * stride + static_cast<int64_t>(begin) * width;
+        move(value + at, moved + part + at, (end - begin) * width, aligned);
+    }
     if (aligned) {
         in_registers<T>(a, source, row, begin, end);
     } else {

@@ -29,9 +29,10 @@ public final class JointHeadKernels {
     /**
      * One stream's projections.
      *
-     * @param query       [tokens, heads, D], without gaps
+     * @param query       [tokens, heads, D], without gaps; may lie where the result has the stream's tokens, if they
+     *                    follow one another there
      * @param key         as the query
-     * @param value       as the query
+     * @param value       as the query, or null if the result has the values already
      * @param queryWeight of the norm, [D], or null for none
      * @param keyWeight   the same for keys
      * @param cosine      [tokens, D/2], F32, or null for no rotation
@@ -43,9 +44,9 @@ public final class JointHeadKernels {
         private void require(final String name, final ElementType type, final long heads, final long width,
                 final int sequences) {
             final long tokens = query.size(0);
-            for (final TensorView part : new TensorView[] {query, key, value}) {
-                Operands.dense(name, part, type, tokens, heads, width);
-            }
+            Operands.dense(name + " query", query, type, tokens, heads, width);
+            Operands.dense(name + " key", key, type, tokens, heads, width);
+            Operands.optional(name + " value", value, type, tokens, heads, width);
             Operands.optional(name + " query weight", queryWeight, type, width);
             Operands.optional(name + " key weight", keyWeight, type, width);
             if ((cosine == null) != (sine == null)) {
@@ -104,18 +105,18 @@ public final class JointHeadKernels {
         final long perWarp = headsPerWarp(type, tokens, heads, width);
         final long blocks = Math.ceilDiv(tokens * Math.ceilDiv(heads, perWarp), WARPS_PER_BLOCK);
         device.module("rope").kernel("qk_norm_rope_joint_" + type.suffix()).launch(stream,
-                LaunchGeometry.of(blocks, PARTS, 1, THREADS, 0), new KernelArguments()
+                LaunchGeometry.of(blocks, 2, 1, THREADS, 0), new KernelArguments()
                         .struct(first.packed(), Long.BYTES).struct(second.packed(), Long.BYTES)
                         .struct(order(first.offsets(), second.offsets()), Integer.BYTES).pointer(out).i32(tokens)
                         .i32(heads).i32(width).i32(perWarp).i32(pairs.number()).f32(eps));
     }
 
-    /** Heads that a warp takes side by side, and then as many as leave enough warps for the device. */
+    /** Heads of queries and keys that a warp takes side by side, and then as many as leave enough warps for the device. */
     private long headsPerWarp(final ElementType type, final long tokens, final long heads, final long width) {
         final int accesses = (int) Math.min(Operands.WARP, Math.ceilDiv(width / 2, Operands.vector(type)));
         final long together = Operands.WARP / Operands.powerOfTwo(accesses);
         final long warps = (long) WARPS_PER_MULTIPROCESSOR * device.properties().multiprocessors();
-        final long wanted = Math.ceilDiv(Math.ceilDiv(PARTS * tokens * heads, warps), together) * together;
+        final long wanted = Math.ceilDiv(Math.ceilDiv(2 * tokens * heads, warps), together) * together;
         return Math.clamp(wanted, 1, heads);
     }
 

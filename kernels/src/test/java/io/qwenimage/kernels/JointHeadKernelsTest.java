@@ -38,6 +38,39 @@ class JointHeadKernelsTest {
         }
     }
 
+    /** The second stream's projections lie in the result, as products leave them there. */
+    @ParameterizedTest
+    @CsvSource({"BF16,2,128,7,21", "BF16,1,12,4,5", "F32,5,32,5,9"})
+    void testProjectionsInTheirPlacesStayThere(final ElementType type, final int heads, final int width,
+            final int text, final int image, final KernelDevice device) {
+        for (final int sequences : new int[] {1, 2}) {
+            final Random random = new Random(width + sequences);
+            final int[] textOffsets = offsets(sequences, text, 1);
+            final int[] imageOffsets = offsets(sequences, image, 0);
+            final JointHeadKernels.Stream first = stream(device, random, type, textOffsets, heads, width);
+            final JointHeadKernels.Stream apart = stream(device, random, type, imageOffsets, heads, width);
+            final int pictures = imageOffsets[sequences];
+            final int tokens = textOffsets[sequences] + pictures;
+            final TensorView out = device.empty(type, 3, tokens, heads, width);
+            final TensorView[] places = new TensorView[3];
+            final TensorView[] given = {apart.query(), apart.key(), apart.value()};
+            for (int part = 0; part < 3; part++) {
+                places[part] = out.slice(0, part, part + 1).reshape(tokens, heads, width)
+                        .slice(0, textOffsets[1], textOffsets[1] + pictures);
+                new RowKernels(device.cuda()).copy(device.stream(), given[part].reshape(pictures, heads * width),
+                        places[part].reshape(pictures, heads * width));
+            }
+            new JointHeadKernels(device.cuda()).joint(device.stream(), first, new JointHeadKernels.Stream(places[0],
+                    places[1], null, apart.queryWeight(), apart.keyWeight(), apart.cosine(), apart.sine(),
+                    imageOffsets), EPS, RotaryPairs.NEIGHBOURS, out);
+            for (int part = 0; part < 3; part++) {
+                assertArrayEquals(expected(device, first, apart, part),
+                        device.download(out.slice(0, part, part + 1)),
+                        "part " + part + " of " + sequences + " sequences");
+            }
+        }
+    }
+
     @Test
     void testOperandsThatDoNotFitAreRefused(final KernelDevice device) {
         final Random random = new Random(1);

@@ -202,8 +202,8 @@ public interface Backend extends AutoCloseable {
     Tensor qkNormRope(Arena arena, Tensor x, int heads, Tensor weight, float eps, RotaryTable rotary);
 
     /**
-     * Queries, keys and values of joint attention: splits both streams' rows into heads, normalises (RMS norm) and
-     * rotates queries and keys, and brings all into the joint order.
+     * Queries, keys and values of joint attention: projects both streams' tokens, splits their rows into heads, normalises
+     * (RMS norm) and rotates queries and keys, and brings all into the joint order.
      *
      * @param heads H
      * @param eps   of the norms

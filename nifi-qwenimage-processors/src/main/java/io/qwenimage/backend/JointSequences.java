@@ -5,6 +5,7 @@ import io.qwenimage.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 
 /**
  * How sequences of two streams, such as text and picture, lie in joint attention. In each stream they lie one after the
@@ -96,7 +97,20 @@ public record JointSequences(int[] first, int[] second) {
         return partOf(backend, arena, joint, 1);
     }
 
+    /** Where the second stream's tokens begin in the joint order, if no other lies between them. */
+    public OptionalInt secondTogether() {
+        final List<int[]> runs = runs(1);
+        return runs.size() == 1 ? OptionalInt.of(runs.getFirst()[0]) : OptionalInt.empty();
+    }
+
     private Tensor partOf(final Backend backend, final Arena arena, final Tensor joint, final int stream) {
+        final Tensor[] parts = runs(stream).stream().map(run -> rows(backend, joint, run[0], run[1]))
+                .toArray(Tensor[]::new);
+        return parts.length == 1 ? parts[0] : backend.concat(arena, parts);
+    }
+
+    /** First row and length of each run of a stream's tokens in the joint order. */
+    private List<int[]> runs(final int stream) {
         final int[] offsets = stream == 0 ? first : second;
         final int[] others = stream == 0 ? second : first;
         final List<int[]> runs = new ArrayList<>();
@@ -110,8 +124,7 @@ public record JointSequences(int[] first, int[] second) {
                 runs.add(new int[] {start, length});
             }
         }
-        final Tensor[] parts = runs.stream().map(run -> rows(backend, joint, run[0], run[1])).toArray(Tensor[]::new);
-        return parts.length == 1 ? parts[0] : backend.concat(arena, parts);
+        return runs;
     }
 
     private static Tensor rows(final Backend backend, final Tensor x, final int start, final int count) {

@@ -17,6 +17,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class JointHeadsTest {
     private static final int HEADS = 3;
     private static final int SIZE = 16;
+    private static final int WIDTH = 24;
     private static final double EPSILON = 1e-5;
 
     /** Sequences of different lengths, one, two and three of them. */
@@ -28,12 +29,13 @@ class JointHeadsTest {
     @MethodSource("io.qwenimage.backend.Backends#all")
     void equalWhatTheyAreComposedOf(final Backends.Named kind) {
         for (final JointSequences sequences : CASES) {
-            final List<HostTensor> expected = joint(new ReferenceBackend(), kind, sequences);
-            final List<HostTensor> actual = joint(kind.open(), kind, sequences);
+            final List<HostTensor> expected = joint(new ReferenceBackend(), kind, sequences, false);
+            final List<HostTensor> plain = joint(kind.open(), kind, sequences, true);
+            final List<HostTensor> actual = joint(kind.open(), kind, sequences, false);
             for (int i = 0; i < expected.size(); i++) {
-                final float[] plain = expected.get(i).toFloats();
-                final double[] exact = IntStream.range(0, plain.length).mapToDouble(j -> plain[j]).toArray();
-                kind.assertClose(exact, plain, actual.get(i), EPSILON * Samples.rms(exact));
+                final float[] values = expected.get(i).toFloats();
+                final double[] exact = IntStream.range(0, values.length).mapToDouble(j -> values[j]).toArray();
+                kind.assertClose(exact, plain.get(i).toFloats(), actual.get(i), EPSILON * Samples.rms(exact));
             }
         }
     }
@@ -57,12 +59,14 @@ class JointHeadsTest {
 
     /** Queries, keys, values, and the parts of the queries again; the backend is closed. */
     private static List<HostTensor> joint(final Backend opened, final Backends.Named kind,
-            final JointSequences sequences) {
+            final JointSequences sequences, final boolean composed) {
         final Samples samples = kind.samples(sequences.count());
         try (Backend backend = opened; Arena arena = backend.openArena("test")) {
-            final JointHeads heads = backend.jointHeads(arena, stream(backend, arena, samples,
-                    sequences.first()[sequences.count()]), stream(backend, arena, samples,
-                    sequences.second()[sequences.count()]), HEADS, 1e-6f, sequences);
+            final JointHeads.Stream text = stream(backend, arena, samples, sequences.first()[sequences.count()]);
+            final JointHeads.Stream image = stream(backend, arena, samples, sequences.second()[sequences.count()]);
+            final JointHeads heads = composed
+                    ? JointHeads.composed(backend, arena, text, image, HEADS, 1e-6f, sequences)
+                    : backend.jointHeads(arena, text, image, HEADS, 1e-6f, sequences);
             final List<HostTensor> results = new ArrayList<>();
             for (final Tensor part : List.of(heads.query(), heads.key(), heads.value(),
                     sequences.firstOf(backend, arena, heads.query()),
@@ -75,13 +79,19 @@ class JointHeadsTest {
 
     private static JointHeads.Stream stream(final Backend backend, final Arena arena, final Samples samples,
             final int tokens) {
-        return new JointHeads.Stream(backend.upload(arena, samples.normal(1f, tokens, HEADS * SIZE)),
-                backend.upload(arena, samples.normal(1f, tokens, HEADS * SIZE)),
-                backend.upload(arena, samples.normal(1f, tokens, HEADS * SIZE)),
+        return new JointHeads.Stream(backend.upload(arena, samples.normal(1f, tokens, WIDTH)),
+                projection(backend, arena, samples), projection(backend, arena, samples),
+                projection(backend, arena, samples),
                 backend.weight(arena, samples.normal(1f, SIZE), WeightRole.VECTOR),
                 backend.weight(arena, samples.normal(1f, SIZE), WeightRole.VECTOR),
                 new RotaryTable(backend.uploadExact(arena, samples.normal(1f, tokens, SIZE / 2)),
                         backend.uploadExact(arena, samples.normal(1f, tokens, SIZE / 2)),
                         RotaryTable.Pairs.NEIGHBOURS));
+    }
+
+    private static JointHeads.Projection projection(final Backend backend, final Arena arena, final Samples samples) {
+        return new JointHeads.Projection(
+                backend.weight(arena, samples.normal(0.2f, HEADS * SIZE, WIDTH), WeightRole.LINEAR),
+                backend.weight(arena, samples.normal(1f, HEADS * SIZE), WeightRole.VECTOR));
     }
 }

@@ -10,6 +10,7 @@ import static io.qwenimage.kernels.benchmark.LaunchArgument.nothing;
 import static io.qwenimage.kernels.benchmark.LaunchArgument.struct;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -73,7 +74,27 @@ final class CountedKernels {
                         buffer(256), buffer(TOKENS * 256L), buffer(TOKENS * 256L), buffer(all), i32(TOKENS), i32(24),
                         i32(128), i64(3L * WIDTH), i64(WIDTH), i32(24), i32(0), f32(1e-6f)),
                         "[4296, 24, 128], queries out of a fused projection", 4 * (2.0 * ROW + 512), USUAL,
-                        1 + 24 / 8));
+                        1 + 24 / 8), jointHeads());
+    }
+
+    /** Queries and keys of both streams of two prompts in one batch, those of pictures in place; values of texts. */
+    private static CountedKernel jointHeads() {
+        final int text = 2 * 200;
+        final int image = 2 * 4096;
+        final List<LaunchArgument> members = new ArrayList<>();
+        for (final int count : new int[] {text, image}) {
+            final LaunchArgument value = count == text ? buffer((long) count * ROW) : nothing();
+            members.add(struct(7 * Long.BYTES, buffer((long) count * ROW), buffer((long) count * ROW), value,
+                    buffer(256), buffer(256), buffer(count * 256L), buffer(count * 256L)));
+        }
+        final int[] order = new int[19];
+        Arrays.setAll(order, i -> i == 0 ? 2 : i < 10 ? Math.min(i - 1, 2) * 200 : Math.min(i - 10, 2) * 4096);
+        return new CountedKernel(CountedLaunch.of("rope", "qk_norm_rope_joint_bf16", (text + image) / 4, 2, 128,
+                members.get(0), members.get(1), struct(4 * order.length,
+                        Arrays.stream(order).mapToObj(LaunchArgument::i32).toArray(LaunchArgument[]::new)),
+                buffer(3L * (text + image) * ROW), i32(text + image), i32(24), i32(128), i32(24), i32(0), f32(1e-6f)),
+                "[8592, 24, 128] of a guided step, queries and keys, values of texts", 4 * (2.0 * ROW + 512), USUAL,
+                1 + 24 / 8);
     }
 
     /** Both streams after a layer, of two prompts in one batch. */

@@ -32,7 +32,7 @@ record LaunchArgument(Function<DeviceMemory, byte[]> bytes) {
         return i64(0);
     }
 
-    /** Members of eight bytes, one after the other; those that are missing at the end are zero. */
+    /** Members one after the other; those that are missing at the end are zero. */
     static LaunchArgument struct(final int size, final LaunchArgument... members) {
         return new LaunchArgument(memory -> {
             final ByteBuffer content = allocate(size);

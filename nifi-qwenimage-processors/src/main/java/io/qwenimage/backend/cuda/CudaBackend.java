@@ -74,7 +74,7 @@ public final class CudaBackend implements Backend {
         projections = new Projections(stream, products, options.libraryFolder());
         rows = new RowOperations(stream);
         heads = new HeadOperations(stream);
-        jointHeads = new JointOperation(stream, options.activationType());
+        jointHeads = new JointOperation(stream, options.activationType(), projections);
         gatedNorms = new GatedNormOperation(stream, options.activationType());
     }
 

@@ -42,10 +42,10 @@ record JointAttention(Backend backend, int heads, RmsNorm normQ, RmsNorm normK, 
     Tensor forward(final Arena arena, final Tensor image, final Tensor text, final JointRope rope,
             final JointSequences sequences) {
         final JointHeads joint = backend.jointHeads(arena,
-                new JointHeads.Stream(addQProj.forward(arena, text), addKProj.forward(arena, text),
-                        addVProj.forward(arena, text), normAddedQ.weight(), normAddedK.weight(), rope.text()),
-                new JointHeads.Stream(toQ.forward(arena, image), toK.forward(arena, image),
-                        toV.forward(arena, image), normQ.weight(), normK.weight(), rope.image()),
+                new JointHeads.Stream(text, projection(addQProj), projection(addKProj), projection(addVProj),
+                        normAddedQ.weight(), normAddedK.weight(), rope.text()),
+                new JointHeads.Stream(image, projection(toQ), projection(toK), projection(toV),
+                        normQ.weight(), normK.weight(), rope.image()),
                 heads, normQ.eps(), sequences); // [L_text + L_image, H, D]
 
         final float scale = (float) (1 / Math.sqrt(joint.query().shape().extent(-1)));
@@ -60,5 +60,9 @@ record JointAttention(Backend backend, int heads, RmsNorm normQ, RmsNorm normK, 
     /** What attention gives to the text stream, [L_text, D]. */
     Tensor text(final Arena arena, final Tensor attended, final JointSequences sequences) {
         return toAddOut.forward(arena, sequences.firstOf(backend, arena, attended));
+    }
+
+    private static JointHeads.Projection projection(final Linear linear) {
+        return new JointHeads.Projection(linear.weight(), linear.bias());
     }
 }
