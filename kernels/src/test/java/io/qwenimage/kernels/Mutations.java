@@ -80,6 +80,8 @@ final class Mutations {
                 device -> test.testNormAndRotation(BF16, 3, 5, 64, RotaryPairs.NEIGHBOURS, device);
         final Consumer<KernelDevice> windowed =
                 device -> test.testNormAndRotation(BF16, 3, 2, 80, RotaryPairs.HALVES, device);
+        final Consumer<KernelDevice> joint = device -> new JointHeadKernelsTest()
+                .testProjectionsInTheirPlacesStayThere(BF16, 2, 32, 3, 5, device);
         return List.of(
                 Mutation.in("rope", "load(row + head * a.width + half + at, high);",
                         "load(row + head * a.width + at, high);",
@@ -95,6 +97,8 @@ final class Mutations {
                 Mutation.in("rope", "distance = lanes / 2;", "distance = lanes / 4;", windowed),
                 Mutation.in("rope", "const int64_t token = warp / groups;\n    if (token >= a.tokens) {",
                         "const int64_t token = warp % groups;\n    if (token >= a.tokens) {", neighbours),
+                Mutation.in("rope", "(keys ? part : 0) + (token - row) * stride", "(keys ? part : 0)", joint),
+                Mutation.in("rope", "moved + part + at", "moved + at", joint),
                 Mutation.in("rope", "candidate != 0 && pair < 3 * section", "candidate != 0 && pair < section",
                         device -> test.testMultimodalPositions(BF16, 2, 2, 64, 8, 12, 12, true, device)),
                 Mutation.in("rope", "pair < section0 + section1 ? 1 : 2", "pair < section1 ? 1 : 2",

@@ -14,7 +14,7 @@ public record GatedNorm(Tensor sum, Tensor normed) {
     /**
      * Tokens that get one gate, shift and scale.
      *
-     * @param rows  how many
+     * @param rows  how many, at least one
      * @param gate  [D]
      * @param shift [D]
      * @param scale [D]
@@ -34,7 +34,8 @@ public record GatedNorm(Tensor sum, Tensor normed) {
         public Stream {
             Require.rank(residual, 2, "residual");
             Require.that(residual.shape().equals(x.shape()), "residual %s does not fit x %s", residual, x);
-            Require.that(spans.stream().mapToLong(Span::rows).sum() == x.shape().extent(0),
+            Require.that(spans.stream().allMatch(span -> span.rows() > 0)
+                    && spans.stream().mapToLong(Span::rows).sum() == x.shape().extent(0),
                     "spans of %s rows do not cover x %s", spans.stream().map(Span::rows).toList(), x);
             spans = List.copyOf(spans);
         }

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
@@ -35,7 +36,7 @@ class RandomShapesTest {
         256, 300};
     /** What is stored once before the result is: a product before its epilogue, the weights of values. */
     private static final Set<String> TWICE_STORED = Set.of("linear", "convolution", "attention", "causal attention",
-            "attention of one query", "attention within sequences");
+            "attention of one query", "attention within sequences", "joint heads", "gated sums and norms");
     private static final DType[] WEIGHT_TYPES = {DType.F32, DType.BF16, DType.F16, DType.F8_E4M3};
 
     /** An operation on arguments that are drawn. */
@@ -141,6 +142,7 @@ class RandomShapesTest {
         operations.put("attention within sequences", draw -> sequences(draw, headSize(draw)));
         operations.put("heads", RandomShapesTest::heads);
         operations.put("joint heads", RandomShapesTest::jointHeads);
+        operations.put("gated sums and norms", RandomShapesTest::gatedNorms);
         operations.put("layer norm", draw -> {
             final int width = draw.upTo(150);
             return draw.backend().layerNorm(draw.arena(), draw.tensor(draw.spread(), draw.upTo(5), width),
@@ -283,10 +285,35 @@ class RandomShapesTest {
     }
 
     private static JointHeads.Stream stream(final Draw draw, final int tokens, final int heads, final int size) {
-        final long width = (long) heads * size;
-        return new JointHeads.Stream(draw.tensor(1f, tokens, width), draw.tensor(1f, tokens, width),
-                draw.tensor(1f, tokens, width), draw.vector(size), draw.vector(size),
-                rotary(draw, tokens, size, RotaryTable.Pairs.NEIGHBOURS));
+        final int in = draw.upTo(70);
+        return new JointHeads.Stream(draw.tensor(1f, tokens, in), projection(draw, heads * size, in),
+                projection(draw, heads * size, in), projection(draw, heads * size, in), draw.vector(size),
+                draw.vector(size), rotary(draw, tokens, size, RotaryTable.Pairs.NEIGHBOURS));
+    }
+
+    private static JointHeads.Projection projection(final Draw draw, final int out, final int in) {
+        return new JointHeads.Projection(draw.weight(WeightRole.LINEAR, 0.2f, out, in),
+                draw.maybe() ? draw.vector(out) : null);
+    }
+
+    /** Up to three streams of up to four spans. */
+    private static Tensor gatedNorms(final Draw draw) {
+        final int width = 40 + draw.upTo(260); // of a few elements the norm would magnify what the sum was rounded by
+        final List<GatedNorm.Stream> streams = new ArrayList<>();
+        for (int stream = draw.upTo(3); stream > 0; stream--) {
+            final List<GatedNorm.Span> spans = new ArrayList<>();
+            int rows = draw.upTo(3);
+            spans.add(new GatedNorm.Span(rows, draw.vector(width), draw.vector(width), draw.vector(width)));
+            for (int more = draw.random().nextInt(4); more > 0; more--) {
+                final int count = draw.upTo(3);
+                rows += count;
+                spans.add(new GatedNorm.Span(count, draw.vector(width), draw.vector(width), draw.vector(width)));
+            }
+            streams.add(new GatedNorm.Stream(draw.tensor(1f, rows, width), draw.tensor(1f, rows, width), spans));
+        }
+        return draw.backend().concat(draw.arena(), draw.backend().gatedAddAdaLayerNorm(draw.arena(), NORM_EPSILON,
+                streams.toArray(GatedNorm.Stream[]::new)).stream()
+                .flatMap(result -> Stream.of(result.sum(), result.normed())).toArray(Tensor[]::new));
     }
 
     private static RotaryTable rotary(final Draw draw, final int length, final int size) {
