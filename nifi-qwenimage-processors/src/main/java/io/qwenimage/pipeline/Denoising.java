@@ -35,7 +35,8 @@ final class Denoising implements Stage {
         weights = weights(folder, config.numLayers(), backend);
         transformer = store.load(folder.component(ModelFolder.TRANSFORMER), QwenImageTransformer2DModel.class,
                 WeightScope::of,
-                scope -> new QwenImageTransformer2DModel(scope, config, residency(folder, store, config)), cancellation);
+                scope -> new QwenImageTransformer2DModel(scope, config, residency(folder, store, config)),
+                cancellation);
     }
 
     private static DenoiserWeights weights(final ModelFolder folder, final int blocks, final Backend backend) {

@@ -92,8 +92,8 @@ class CudaStreamingTest {
                             before[1] = standIn.books().waits();
                         }
                     }, Cancellation.NEVER);
-            return new Run(latents.tensor("latents").toFloats(), pipeline.residency(), backend.memory().weights(), bytes,
-                    waits);
+            return new Run(latents.tensor("latents").toFloats(), pipeline.residency(), backend.memory().weights(),
+                    bytes, waits);
         }
     }
 

@@ -6,9 +6,9 @@ import io.qwenimage.model.qwenimage.QwenImageResidency;
 import java.util.Locale;
 
 /**
- * A guided step of the published model on an H100 when some of its blocks are streamed over PCIe 5: how long copies take
- * and how much of that the step is longer than without. A model, not a measurement. Of computing only matrix products at
- * 80 % of the peak and attention as an H200 measured it are counted; whatever else a step does gives copies more time.
+ * A guided step of the published model on an H100 when some of its blocks are streamed over PCIe 5: how long copies
+ * take, and how much longer the step is for them. A model, not a measurement. Of computing only matrix products at 80 %
+ * of the peak and attention as an H200 measured it are counted; whatever else a step does gives copies more time.
  */
 final class ModelledStreaming {
     static final int BLOCKS = 60;
@@ -122,8 +122,8 @@ final class ModelledStreaming {
         for (int side = 1024; side <= 2048; side += 1024) {
             for (int slots = 1; slots <= 3; slots++) {
                 for (int streamed = 5; streamed <= BLOCKS; streamed += 5) {
-                    System.out.printf(Locale.ROOT, "%d, %d slots, %d streamed: %.1f ms, %.1f %%%n", side, slots, streamed,
-                            1e3 * step(plan(streamed, slots), side), 100 * hidden(plan(streamed, slots), side));
+                    System.out.printf(Locale.ROOT, "%d, %d slots, %d streamed: %.1f ms, %.1f %%%n", side, slots,
+                            streamed, 1e3 * step(plan(streamed, slots), side), 100 * hidden(plan(streamed, slots), side));
                 }
             }
         }
