@@ -136,7 +136,10 @@ public final class Backends {
         return List.of(cudaInSingle(), cudaInBrainFloat());
     }
 
-    /** CUDA in both precisions as on a machine without cuDNN, where convolutions go by unfolded windows. */
+    /**
+     * CUDA in both precisions as on a machine without cuDNN, where convolutions go by unfolded windows; none on the
+     * machine's GPU, which has cuDNN or has it not.
+     */
     public static List<Named> cudaWithoutCudnn() {
         return CudaBackends.isReal() ? List.of() : Stream.of(DType.F32, DType.BF16).map(type -> new Named(
                 "cuda without cuDNN, " + type, () -> CudaBackends.openWithoutCudnn(type), type, true)).toList();

@@ -73,7 +73,7 @@ class ConvolutionsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"7, 6, 5, 3, 1, 1, 1, 1, 1", "5, 6, 8, 8, 2, 0, 1, 0, 1", "4, 5, 8, 16, 1, 2, 0, 1, 1"})
+    @CsvSource({"7, 6, 5, 3, 1, 1, 1, 1, 1", "5, 6, 8, 8, 2, 0, 1, 1, 0", "4, 5, 8, 16, 1, 2, 2, 1, 1"})
     void testServedInBothPrecisionsAsByWindows(final int height, final int width, final int in, final int out,
             final int stride, final int top, final int bottom, final int left, final int right) {
         final Operands operands = Operands.of(height, width, in, out, stride, new Padding(top, bottom, left, right));
