@@ -5,10 +5,11 @@ import io.qwenimage.tensor.Shape;
 import io.qwenimage.tensor.Tensor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.util.List;
 
 /**
- * Counts the floating-point operations of products, convolutions and attention that a backend is asked for, and the bytes
- * of weights as they are stored.
+ * Counts the floating-point operations of products, convolutions and attention that a backend is asked for, and the
+ * bytes of weights as they are stored.
  */
 public final class OperationCounter {
     private final Backend counted;
@@ -52,6 +53,8 @@ public final class OperationCounter {
             }
             case "linear" -> operations += 2.0 * ((Tensor) result).shape().elements()
                     * ((Tensor) arguments[1]).shape().extent(-1);
+            case "jointHeads" -> operations += projections((JointHeads.Stream) arguments[1])
+                    + projections((JointHeads.Stream) arguments[2]);
             case "convolution" -> {
                 final Shape kernel = ((Tensor) arguments[2]).shape();
                 operations += 2.0 * ((Tensor) result).shape().elements() * kernel.elements() / kernel.extent(0);
@@ -60,6 +63,14 @@ public final class OperationCounter {
                     ((Tensor) arguments[2]).shape(), (AttentionPattern) arguments[4]);
             default -> { }
         }
+    }
+
+    private static double projections(final JointHeads.Stream stream) {
+        double weights = 0;
+        for (final JointHeads.Projection projection : List.of(stream.query(), stream.key(), stream.value())) {
+            weights += projection.weight().shape().elements();
+        }
+        return 2 * stream.tokens().shape().extent(0) * weights;
     }
 
     /** Of q k^T and of the product with v, for each query with the keys that it sees. */

@@ -67,6 +67,11 @@ final class BenchmarkParts {
     interface Work extends AutoCloseable {
         HostTensor run(Arena arena);
 
+        /** What a run reads of weights. */
+        default long weightBytes(final Backend backend) {
+            return backend.memory().weights();
+        }
+
         @Override
         default void close() {
             // Most work keeps nothing but what arenas own.
@@ -92,9 +97,10 @@ final class BenchmarkParts {
         final QwenImageConfig config = QwenImageConfig.read(source.config());
         final int patches = sizes.side() / PIXELS_OF_A_PATCH;
         final PatchGrid grid = new PatchGrid(patches, patches);
+        final DenoiserWeights denoiser = DenoiserWeights.of(source, config.numLayers(), backend);
         final QwenImageTransformer2DModel model = new QwenImageTransformer2DModel(
                 ModuleScope.of(backend, weights, WeightScope.of(source)), config,
-                residency(backend, source, config, PROMPTS * (grid.tokens() + sizes.promptTokens())));
+                residency(backend, denoiser, config, PROMPTS * (grid.tokens() + sizes.promptTokens())));
         final Schedule schedule = FlowMatchEulerDiscreteScheduler.read(scheduler())
                 .schedule(EndToEndBenchmark.MOST_RUNS + 1, grid.tokens());
         final Guidance guidance = new Guidance(List.of(), context(backend, weights, model, sizes, grid),
@@ -110,6 +116,12 @@ final class BenchmarkParts {
             }
 
             @Override
+            public long weightBytes(final Backend asked) {
+                // Modulation was read before the first step; blocks that are streamed are read like those that stay.
+                return denoiser.rest() + denoiser.blocks() * denoiser.block();
+            }
+
+            @Override
             public void close() {
                 steps.close();
             }
@@ -117,13 +129,13 @@ final class BenchmarkParts {
     }
 
     /** As many weights stay as there is memory beside what is computed. */
-    private static QwenImageResidency residency(final Backend backend, final NoiseWeights source,
+    private static QwenImageResidency residency(final Backend backend, final DenoiserWeights denoiser,
             final QwenImageConfig config, final long tokens) {
         final long room = backend.memory().free()
                 - QwenImageTransformer2DModel.activationBytes(config, tokens, backend.activationType());
-        final DenoiserWeights denoiser = DenoiserWeights.of(source, config.numLayers(), backend);
         final QwenImageResidency residency = denoiser.within(room).orElseThrow(() -> new ResourceExhaustedException(
-                "the denoiser needs " + denoiser.least() + " bytes if all its blocks are streamed, " + room + " are free"));
+                "the denoiser needs " + denoiser.least() + " bytes if all its blocks are streamed, " + room
+                        + " are free"));
         if (residency.modulations().streamed() > 0) {
             System.out.println("In the next line " + denoiser.describe(residency));
         }

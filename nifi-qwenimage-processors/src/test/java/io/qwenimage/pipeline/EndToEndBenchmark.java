@@ -18,8 +18,8 @@ import java.util.Locale;
 
 /**
  * Times the pipeline's parts on the machine's GPU at their published size, weights of noise: a prompt, a guided denoising
- * step, a decoded picture, and an answer about a picture. Each part runs once before, which must make finite numbers, and
- * a recorded step twice. Printed are the median and the shortest time by the clock, from asking until the result is on
+ * step, a decoded picture, and an answer about a picture. Each part runs twice before, which must make finite numbers: of
+ * steps the second is recorded, and those that are timed are one graph. Printed are the median and the shortest time by the clock, from asking until the result is on
  * the host; TFLOP/s of products, convolutions and attention; the weights' bytes in that time; and shares of the device's
  * peaks.
  */
@@ -59,23 +59,31 @@ public final class EndToEndBenchmark {
      */
     public static void main(final String... arguments) {
         final boolean check = arguments.length > 0 && "--check".equals(arguments[0]);
+        final Sizes sizes = check ? Sizes.LEAST : Sizes.USUAL;
+        final List<String> names = List.of(arguments).subList(check ? 1 : 0, arguments.length);
+        final List<Part> parts = parts(sizes).stream().filter(part -> names.isEmpty()
+                || names.stream().anyMatch(part.name()::startsWith)).toList();
+        if (parts.isEmpty()) {
+            return;
+        }
         final DevicePeaks peaks;
         try (Backend backend = CudaBackends.openWhole(DType.BF16)) {
             System.out.println("\n" + backend.describe());
             peaks = DevicePeaks.of(CudaDevice.list().get(CudaBackends.ordinal()));
+        } catch (final IllegalStateException e) {
+            System.out.println("\nThe parts of the pipeline cannot be timed: " + e.getMessage());
+            System.exit(1);
+            return;
         }
-        final EndToEndBenchmark benchmark = new EndToEndBenchmark(System.out, peaks, check ? Sizes.LEAST : Sizes.USUAL);
-        System.exit(benchmark.run(List.of(arguments).subList(check ? 1 : 0, arguments.length)) ? 0 : 1);
+        System.exit(new EndToEndBenchmark(System.out, peaks, sizes).run(parts) ? 0 : 1);
     }
 
-    private boolean run(final List<String> names) {
+    private boolean run(final List<Part> parts) {
         out.printf("%-14s %-58s %9s %9s %9s %7s %9s %7s%n", "part", "shape", "median ms", "best ms", "TFLOP/s",
                 "of peak", "GB/s", "of peak");
         boolean good = true;
-        for (final Part part : parts(sizes)) {
-            if (names.isEmpty() || names.stream().anyMatch(part.name()::startsWith)) {
-                good &= run(part);
-            }
+        for (final Part part : parts) {
+            good &= run(part);
         }
         return good;
     }
@@ -107,7 +115,7 @@ public final class EndToEndBenchmark {
                 for (int run = 1; run < WARM_UP; run++) {
                     checked(backend, work);
                 }
-                print(part, time(backend, work), operations, backend.memory().weights());
+                print(part, time(backend, work), operations, work.weightBytes(backend));
             }
             return true;
         } catch (final ResourceExhaustedException e) {

@@ -23,10 +23,12 @@ import org.junit.platform.launcher.core.LauncherFactory;
 
 /**
  * Runs the tests that take a device, and prints a line for each class and the reason of everything that failed or was
- * left out. The exit status is 0 if none failed and, unless names are given, at least one passed.
+ * left out. The exit status is 0 if at least one passed and none failed, 1 if one failed, 3 if none ran.
  */
 public final class DeviceTests {
     private static final int LINES_OF_A_FAILURE = 12;
+    private static final int FAILED = 1;
+    private static final int NOTHING_RAN = 3;
     /** What tests that take a device are tagged with. */
     private static final Map<String, String> TAGS = Map.of("--kernels", "device", "--models", "models", "--loss",
             "device-loss");
@@ -60,7 +62,7 @@ public final class DeviceTests {
         final long start = System.nanoTime();
         LauncherFactory.create().execute(request, report);
         report.print(out, Duration.ofNanos(System.nanoTime() - start));
-        System.exit(report.isGood(!names.isEmpty()) ? 0 : 1);
+        System.exit(report.exitStatus());
     }
 
     /** Counts and remembers. */
@@ -125,9 +127,11 @@ public final class DeviceTests {
             }
         }
 
-        /** A name may be of another part's test. */
-        private boolean isGood(final boolean namesAreGiven) {
-            return failures.isEmpty() && (namesAreGiven || counts.values().stream().mapToInt(each -> each[0]).sum() > 0);
+        private int exitStatus() {
+            if (!failures.isEmpty()) {
+                return FAILED;
+            }
+            return counts.values().stream().mapToInt(each -> each[0]).sum() > 0 ? 0 : NOTHING_RAN;
         }
 
         private static String className(final TestIdentifier test) {

@@ -48,7 +48,7 @@ public class CpuComputeDeviceService extends AbstractControllerService
             .build();
 
     static final PropertyDescriptor CONCURRENT_REQUESTS =
-            DeviceProperties.concurrentRequests("one request already uses all threads");
+            CommonProperties.concurrentRequests("one request already uses all threads");
 
     static final PropertyDescriptor NATIVE_LIBRARY_CACHE_DIRECTORY = new PropertyDescriptor.Builder()
             .name("Native Library Cache Directory")

@@ -79,7 +79,7 @@ public class CudaComputeDeviceService extends AbstractControllerService
             .build();
 
     static final PropertyDescriptor CONCURRENT_REQUESTS =
-            DeviceProperties.concurrentRequests("one request already fills the device");
+            CommonProperties.concurrentRequests("one request already fills the device");
 
     static final PropertyDescriptor PRECISION = new PropertyDescriptor.Builder()
             .name("Precision")

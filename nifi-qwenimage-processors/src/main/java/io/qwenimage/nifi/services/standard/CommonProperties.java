@@ -5,10 +5,10 @@ import org.apache.nifi.expression.ExpressionLanguageScope;
 import org.apache.nifi.processor.util.StandardValidators;
 
 /** Properties that services of all devices have. */
-final class DeviceProperties {
+final class CommonProperties {
     private static final int MOST_REQUESTS = 1024;
 
-    private DeviceProperties() {
+    private CommonProperties() {
     }
 
     /**
