@@ -81,8 +81,8 @@ class CudaStepTest {
         final long copies = one.copies() + (PUBLISHED_BLOCKS - 1) * (two.copies() - one.copies());
         System.out.println("a step of " + PUBLISHED_BLOCKS + " blocks with guidance: " + launches + " launches ("
                 + perBlock + " a block), " + copies + " copies and fills");
-        assertTrue(perBlock > 0 && launches < 1500, launches + " launches");
-        assertTrue(copies < 200, copies + " copies and fills");
+        assertTrue(perBlock > 0 && perBlock <= 16 && launches < 1000, launches + " launches");
+        assertTrue(copies < 125, copies + " copies and fills");
     }
 
     @Test
