@@ -182,6 +182,9 @@ public final class Backends {
 
     /** Those on the CPU, for tests that would take minutes on the machine that stands in for a GPU. */
     public static List<Named> cpu() {
+        if (CudaBackends.isAlone()) {
+            return List.of();
+        }
         return List.of(new Named("cpu, single precision", () -> cpu(Arithmetic.SINGLE)),
                 new Named("cpu, split products", () -> {
                     final CpuBackend automatic = cpu(Arithmetic.AUTOMATIC);

@@ -13,7 +13,6 @@ import io.qwenimage.tensor.Shape;
 import io.qwenimage.weights.SafetensorsFile;
 import java.io.File;
 import java.io.IOException;
-import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -31,12 +30,12 @@ import org.junit.jupiter.api.TestFactory;
  */
 @Tag("models")
 class EditGoldenTest {
+    private static final Path GOLDENS = Path.of("src/test/resources/goldens-vision/edit");
     private static final String CASES = "qwenimage.edit.cases";
 
     @TestFactory
-    Stream<DynamicTest> everyEditComesOutAsInTheReference() throws IOException, URISyntaxException {
-        final List<GoldenCase> cases = new ArrayList<>(
-                GoldenCase.find(Path.of(getClass().getResource("/goldens-vision/edit").toURI())));
+    Stream<DynamicTest> everyEditComesOutAsInTheReference() throws IOException {
+        final List<GoldenCase> cases = new ArrayList<>(GoldenCase.find(GOLDENS));
         for (final String folder : System.getProperty(CASES, "").split(File.pathSeparator)) {
             if (!folder.isBlank()) {
                 cases.addAll(GoldenCase.find(Path.of(folder)));
