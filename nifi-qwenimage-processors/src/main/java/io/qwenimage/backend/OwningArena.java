@@ -76,18 +76,12 @@ public abstract class OwningArena implements Arena {
             return;
         }
         closed = true;
-        for (final OwningArena child : List.copyOf(children)) {
-            child.close();
-        }
-        for (final OwnedMemory memory : memories) {
-            end(memory);
-        }
+        final List<Runnable> ends = new ArrayList<>();
+        children.forEach(child -> ends.add(child::close));
+        memories.forEach(memory -> ends.add(() -> end(memory)));
         memories.clear();
-        if (parent == null) {
-            forgotten();
-        } else {
-            parent.children.remove(this);
-        }
+        ends.add(parent == null ? this::forgotten : () -> parent.children.remove(this));
+        OwnedMemory.endAll(ends);
     }
 
     /** Gives memory back early. */

@@ -48,21 +48,8 @@ public interface StreamedLayers {
 
             @Override
             public Pass begin() {
-                return RESIDENT;
+                return ResidentPass.INSTANCE;
             }
         };
     }
-
-    /** Nothing comes and nothing goes. */
-    Pass RESIDENT = new Pass() {
-        @Override
-        public void layer(final int index) {
-            // Is there.
-        }
-
-        @Override
-        public void close() {
-            // Stays.
-        }
-    };
 }

@@ -110,18 +110,26 @@ public final class ComponentStore {
                 return new Resident(source, arena,
                         build.apply(ModuleScope.of(backend, arena, scope.apply(source), cancellation)));
             } catch (RuntimeException | Error e) {
-                if (arena != null) {
-                    arena.close();
+                try {
+                    if (arena != null) {
+                        arena.close();
+                    }
+                } catch (final RuntimeException closing) {
+                    e.addSuppressed(closing);
+                } finally {
+                    source.close();
                 }
-                source.close();
                 throw e;
             }
         }
 
         @Override
         public void close() {
-            arena.close();
-            source.close();
+            try {
+                arena.close();
+            } finally {
+                source.close();
+            }
         }
     }
 

@@ -8,11 +8,13 @@ import io.qwenimage.backend.StreamedLayers;
 import io.qwenimage.kernels.driver.CudaEvent;
 import io.qwenimage.kernels.driver.CudaException;
 import io.qwenimage.kernels.driver.CudaStream;
+import io.qwenimage.kernels.driver.DeviceLostException;
 import io.qwenimage.kernels.driver.PinnedBuffer;
 import io.qwenimage.tensor.DType;
 import io.qwenimage.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import jcuda.driver.CUresult;
 
@@ -30,27 +32,46 @@ final class RotatingLayers implements StreamedLayers {
     private final CudaStream stream;
     private final CudaArena arena;
     private final LayerPlan plan;
+    private final Attachments attachments;
     private final CudaStream copies;
     private final CudaEvent begun;
     private final List<WeightSlot> slots = new ArrayList<>();
     private final List<PinnedBuffer> images = new ArrayList<>();
 
     /** What is not memory of the arena, and goes with it. */
-    private final class Attachments extends OwnedMemory {
+    private static final class Attachments extends OwnedMemory {
+        private final CudaBackend backend;
+        private final List<Runnable> ends = new ArrayList<>();
+
+        Attachments(final CudaBackend backend, final CudaStream stream) {
+            this.backend = backend;
+            // Page-locked memory must not go while it is copied from or to.
+            ends.add(() -> unlessLost(stream::synchronize));
+        }
+
+        /** Closes a resource with the arena, after those that were attached before. */
+        <T> T attach(final T resource, final Consumer<T> close) {
+            ends.add(() -> unlessLost(() -> close.accept(resource)));
+            return resource;
+        }
+
         @Override
         protected void release() {
             synchronized (backend) {
                 try {
-                    if (!stream.device().isLost()) {
-                        // Page-locked memory must not go while it is copied from or to.
-                        stream.synchronize();
-                    }
-                } finally {
-                    copies.close();
-                    begun.close();
-                    slots.forEach(WeightSlot::close);
-                    images.forEach(PinnedBuffer::close);
+                    endAll(ends);
+                } catch (final RuntimeException e) {
+                    throw CudaFaults.told(e, backend);
                 }
+            }
+        }
+
+        private static void unlessLost(final Runnable end) {
+            try {
+                end.run();
+            } catch (final DeviceLostException e) {
+                // What it held is gone with it. The device remembers the loss and tells it whoever uses it next.
+                return;
             }
         }
     }
@@ -61,14 +82,20 @@ final class RotatingLayers implements StreamedLayers {
         this.stream = stream;
         this.arena = arena;
         this.plan = plan;
-        copies = stream.device().openStream();
-        begun = stream.device().openOrderingEvent();
-        arena.ownToo(new Attachments());
+        attachments = new Attachments(backend, stream);
+        arena.ownToo(attachments);
+        copies = attachments.attach(stream.device().openStream(), CudaStream::close);
+        begun = openEvent();
         for (int slot = 0; slot < Math.min(plan.slots(), plan.streamed()); slot++) {
-            slots.add(new WeightSlot(arena.allocate(DType.U8, Shape.of(plan.slotBytes()), true), stream.device()));
+            slots.add(new WeightSlot(arena.allocate(DType.U8, Shape.of(plan.slotBytes()), true), openEvent(),
+                    openEvent()));
             // Gaps between weights are copied with them.
             stream.fill(slots.getLast().buffer(), (byte) 0);
         }
+    }
+
+    private CudaEvent openEvent() {
+        return attachments.attach(stream.device().openOrderingEvent(), CudaEvent::close);
     }
 
     @Override
@@ -91,7 +118,7 @@ final class RotatingLayers implements StreamedLayers {
 
     private void keep(final WeightSlot slot) {
         synchronized (backend) {
-            images.add(pageLocked(slot.placedBytes()));
+            images.add(attachments.attach(pageLocked(slot.placedBytes()), PinnedBuffer::close));
             stream.download(slot.buffer(), 0, images.getLast(), 0, slot.placedBytes());
         }
     }
@@ -105,8 +132,8 @@ final class RotatingLayers implements StreamedLayers {
             }
             throw new ResourceExhaustedException(bytes + " bytes of page-locked host memory were asked for layer "
                     + (images.size() + 1) + " of " + plan.streamed() + " that are streamed, but the host gives no "
-                    + "more: " + plan.streamed() * bytes + " are needed in all. More memory of the host, a higher limit of the "
-                    + "container or a larger memory budget of the device, which streams fewer layers, helps", e);
+                    + "more: " + plan.streamed() * bytes + " are needed in all. More memory of the host, a higher "
+                    + "limit of the container or a larger memory budget of the device, which streams fewer layers, helps", e);
         }
     }
 
@@ -120,14 +147,14 @@ final class RotatingLayers implements StreamedLayers {
             throw new IllegalStateException(images.size() + " of " + plan.streamed() + " streamed layers are loaded");
         }
         backend.passes().lock();
-        boolean complete = false;
+        final Turns pass = new Turns();
         try {
-            final Pass pass = new Turns();
-            complete = true;
+            pass.start();
             return pass;
-        } finally {
-            if (!complete) {
-                backend.passes().unlock();
+        } catch (RuntimeException | Error e) {
+            // What is asked of the device next comes after the copies that have begun.
+            try (pass) {
+                throw e;
             }
         }
     }
@@ -139,7 +166,7 @@ final class RotatingLayers implements StreamedLayers {
         private boolean reading;
         private boolean closed;
 
-        Turns() {
+        void start() {
             synchronized (backend) {
                 begun.record(stream);
                 copies.await(begun);

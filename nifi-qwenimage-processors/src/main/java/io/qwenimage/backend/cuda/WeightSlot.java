@@ -1,6 +1,5 @@
 package io.qwenimage.backend.cuda;
 
-import io.qwenimage.kernels.driver.CudaDevice;
 import io.qwenimage.kernels.driver.CudaEvent;
 import io.qwenimage.kernels.driver.DeviceBuffer;
 import io.qwenimage.tensor.DType;
@@ -18,12 +17,14 @@ final class WeightSlot {
     /**
      * A place.
      *
-     * @param memory [bytes], U8
+     * @param memory   [bytes], U8
+     * @param copied   marks the end of copies; not closed here
+     * @param released marks the end of readers; not closed here
      */
-    WeightSlot(final CudaTensor memory, final CudaDevice device) {
+    WeightSlot(final CudaTensor memory, final CudaEvent copied, final CudaEvent released) {
         this.memory = memory;
-        copied = device.openOrderingEvent();
-        released = device.openOrderingEvent();
+        this.copied = copied;
+        this.released = released;
     }
 
     /** Marks the end of the last copy into it. */
@@ -60,11 +61,5 @@ final class WeightSlot {
         }
         placed = offset + weight.bytes();
         return weight;
-    }
-
-    /** Ends its events; the memory is its arena's. */
-    void close() {
-        copied.close();
-        released.close();
     }
 }

@@ -262,6 +262,23 @@ class RotatingLayersTest {
         }
     }
 
+    @Test
+    void aLostDeviceDoesNotKeepAnArenaFromItsEnd() {
+        assumeFalse(CudaBackends.isReal(), "faults are the stand-in's");
+        try (Backend backend = CudaBackends.open(DType.F32)) {
+            final long before = backend.memory().weights();
+            try (Arena arena = backend.openArena("layers")) {
+                final Network network = Network.load(backend, arena, 4, 2);
+                final Tensor x = backend.upload(arena, numbers(7, ROWS, WIDTH));
+                network.forward(arena, x);
+                StandIn.install().faults().loseDevices();
+            }
+            assertEquals(before, backend.memory().weights());
+        } finally {
+            StandIn.install().faults().returnDevices();
+        }
+    }
+
     private static float[] results(final Backend backend, final int streamed, final int slots, final boolean records) {
         try (Arena arena = backend.openArena("layers")) {
             return results(Network.load(backend, arena, streamed, slots), records);
