@@ -2,6 +2,7 @@ package io.qwenimage.pipeline;
 
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.LayerPlan;
+import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.model.qwenimage.QwenImageResidency;
 import io.qwenimage.weights.WeightSource;
 import java.util.Optional;
@@ -21,6 +22,8 @@ record DenoiserWeights(int blocks, long block, long modulation, long rest, LongU
     private static final int BLOCK_SLOTS = 2;
     /** What is computed with a block's modulation is nothing beside its copy. */
     private static final int MODULATION_SLOTS = 1;
+    /** What page-locked memory holds in one piece. */
+    private static final long MOST_STREAMED_BYTES = Integer.MAX_VALUE;
     private static final String BLOCKS = "transformer_blocks.";
 
     /** Reads the sizes of a checkpoint as a backend would keep it. */
@@ -73,6 +76,25 @@ record DenoiserWeights(int blocks, long block, long modulation, long rest, LongU
         }
         final QwenImageResidency least = residency(blocks, blocks, 1);
         return taken(least) <= room ? Optional.of(least) : Optional.empty();
+    }
+
+    /**
+     * Refuses layers that cannot be copied.
+     *
+     * @throws ResourceExhaustedException if a layer that is streamed is larger than page-locked memory in one piece
+     */
+    void requireStreamable(final QwenImageResidency residency) {
+        requireStreamable(residency.blocks(), block, "a block");
+        requireStreamable(residency.modulations(), modulation, "the modulation of a block");
+    }
+
+    private static void requireStreamable(final LayerPlan plan, final long bytes, final String what) {
+        if (plan.streamed() > 0 && bytes > MOST_STREAMED_BYTES) {
+            throw new ResourceExhaustedException(plan + " blocks of the denoiser would be streamed, but " + what
+                    + " takes " + bytes + " bytes and one that is streamed may take " + MOST_STREAMED_BYTES
+                    + ". BF16 instead of F32 halves that; with a larger memory budget of the device, in which all "
+                    + "weights fit, nothing is streamed");
+        }
     }
 
     /** What a residency takes of the device's memory. */

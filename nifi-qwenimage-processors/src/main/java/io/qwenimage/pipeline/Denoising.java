@@ -3,6 +3,7 @@ package io.qwenimage.pipeline;
 import io.qwenimage.backend.Arena;
 import io.qwenimage.backend.Backend;
 import io.qwenimage.backend.Cancellation;
+import io.qwenimage.backend.ResourceExhaustedException;
 import io.qwenimage.diffusion.FlowMatchEulerDiscreteScheduler;
 import io.qwenimage.diffusion.LatentPacking;
 import io.qwenimage.diffusion.Schedule;
@@ -79,8 +80,8 @@ final class Denoising implements Stage {
             final Beginning beginning = beginning(start, grid, request.seed());
             HostTensor packed = beginning.at(schedule.sigma(first));
             Tensor latents = backend.uploadExact(current, packed); // [T, 4 c]
-            try (DenoisingSteps steps = new DenoisingSteps(backend, transformer.model(), arena, guidance, schedule, first,
-                    cancellation)) {
+            try (DenoisingSteps steps = new DenoisingSteps(backend, transformer.model(), arena, guidance, schedule,
+                    first, cancellation)) {
                 for (int step = first; step < schedule.steps(); step++) {
                     cancellation.check();
                     final Arena next = arena.open("latents after step " + step);
@@ -96,7 +97,17 @@ final class Denoising implements Stage {
                 }
             }
             return unpacked(packed, grid);
+        } catch (final ResourceExhaustedException e) {
+            throw residency().isEmpty() ? e : withRemedy(e);
         }
+    }
+
+    /** Weights were placed with a size in mind; another size is a reason to place them otherwise. */
+    private ResourceExhaustedException withRemedy(final ResourceExhaustedException fault) {
+        return new ResourceExhaustedException(fault.getMessage() + ". " + residency() + "; that leaves room for the "
+                + "size that the model folder recommends: for larger pictures recommend their size in "
+                + "qwenimage.json, so that more is streamed, or give the device a larger memory budget; either takes "
+                + "effect when the model is loaded anew", fault);
     }
 
     /** The schedule, or the request's fault: not every number of steps goes with every scheduler. */

@@ -66,8 +66,11 @@ final class DenoisingSteps implements AutoCloseable {
         if (guidance.unconditional() == null || !backend.gainsFromBatches()) {
             return null;
         }
-        final TextContext both = guidance.conditional().then(backend, arena, guidance.unconditional());
-        return model.activationBytes(both) < backend.memory().free() ? both : null;
+        // By the tokens of both, before anything is made of them that would stay although it is not used.
+        final long activations = model.activationBytes(guidance.conditional())
+                + model.activationBytes(guidance.unconditional());
+        return activations < backend.memory().free()
+                ? guidance.conditional().then(backend, arena, guidance.unconditional()) : null;
     }
 
     /** Latents after a step, [T, 4 c]. */

@@ -8,6 +8,7 @@ import io.qwenimage.model.qwenimage.QwenImageConfig;
 import io.qwenimage.model.qwenimage.QwenImageResidency;
 import io.qwenimage.model.qwenimage.QwenImageTransformer2DModel;
 import io.qwenimage.model.qwenimagevae.QwenImageDecoder;
+import io.qwenimage.tensor.DType;
 import io.qwenimage.weights.WeightSource;
 import java.util.Map;
 import java.util.function.BiPredicate;
@@ -19,17 +20,23 @@ import java.util.function.LongUnaryOperator;
  * @param budget    of the device, less what its libraries keep
  * @param weights   that are there already
  * @param expected  weights of the folder's other components, which are still to come
- * @param computing activations of a guided step at the size that the folder recommends
+ * @param computing what a guided request takes at the size that the folder recommends, with what is in use already
+ * @param spare     what it takes beyond that at the largest size that is published; left free where only more streaming
+ *                  is the price
  */
-record DeviceRoom(long budget, long weights, long expected, long computing) {
+record DeviceRoom(long budget, long weights, long expected, long computing, long spare) {
     private static final int PROMPTS = 2;
+    /** Times whose modulation is there at once: of 50 steps, and time 0. */
+    private static final int TIMES = 51;
+    /** Of 1328 x 1328, the largest of the sizes that Qwen-Image's model card names, in patches of 16 x 16. */
+    private static final long LARGEST_TOKENS = 83 * 83;
     private static final String HEAD = "lm_head.";
     private static final String TOWER = "visual.";
     /** What a request needs beside the denoiser, by the component that holds it. */
     private static final Map<String, Class<?>> OTHERS = Map.of(ModelFolder.TEXT_ENCODER, LanguageModel.class,
             ModelFolder.VAE, QwenImageDecoder.class);
 
-    /** What is left; negative if nothing is. */
+    /** What is left; negative if nothing is. The spare room is part of it. */
     long forDenoiser() {
         return budget - weights - expected - computing;
     }
@@ -56,21 +63,35 @@ record DeviceRoom(long budget, long weights, long expected, long computing) {
                 }
             }
         }
+        final QwenImageConfig config = QwenImageConfig.read(folder.config(ModelFolder.TRANSFORMER));
         final int pictures = folder.kind().edits() ? 2 : 1;
-        final long tokens = PROMPTS * (pictures * folder.recommendedTokens() + TextRequest.MAXIMUM_TOKENS);
-        final long activations = QwenImageTransformer2DModel.activationBytes(
-                QwenImageConfig.read(folder.config(ModelFolder.TRANSFORMER)), tokens, backend.activationType());
+        final DType type = backend.activationType();
+        final long recommended = requestBytes(config, pictures * folder.recommendedTokens(), type);
+        final long largest = requestBytes(config, pictures * LARGEST_TOKENS, type);
         final MemoryStatus memory = backend.memory();
-        return new DeviceRoom(memory.budget() - memory.reserved(), weights, expected, Math.max(activations, inUse));
+        return new DeviceRoom(memory.budget() - memory.reserved(), weights, expected, recommended + inUse,
+                Math.max(0, largest - recommended));
+    }
+
+    /**
+     * What a guided request takes: both prompts as they come, as they are projected and as one batch, what the steps'
+     * times give, and the activations of a step. A decode comes after it and takes its place.
+     */
+    private static long requestBytes(final QwenImageConfig config, final long pictureTokens, final DType type) {
+        final long texts = PROMPTS * (long) TextRequest.MAXIMUM_TOKENS
+                * (config.jointAttentionDim() + 2L * config.innerDim()) * type.bytes();
+        final long modulations = TIMES * QwenImageTransformer2DModel.modulationValues(config) * type.bytes();
+        return texts + modulations + QwenImageTransformer2DModel.activationBytes(config,
+                PROMPTS * (pictureTokens + TextRequest.MAXIMUM_TOKENS), type);
     }
 
     /**
      * Which of the denoiser's weights stay.
      *
-     * @throws ResourceExhaustedException if not even one block at a time fits
+     * @throws ResourceExhaustedException if not even one block at a time fits, or one is too large to be streamed
      */
     QwenImageResidency residency(final DenoiserWeights denoiser) {
-        return denoiser.within(forDenoiser()).orElseThrow(() -> new ResourceExhaustedException(
+        final QwenImageResidency residency = denoiser.within(forDenoiser() - spare).or(() -> denoiser.within(forDenoiser())).orElseThrow(() -> new ResourceExhaustedException(
                 "the denoiser's weights need " + FolderInspection.size(denoiser.all()) + " of the device's memory, and "
                         + FolderInspection.size(denoiser.least()) + " if all its blocks are streamed, but "
                         + FolderInspection.size(Math.max(0, forDenoiser())) + " are free for them: the memory budget "
@@ -78,6 +99,8 @@ record DeviceRoom(long budget, long weights, long expected, long computing) {
                         + FolderInspection.size(weights)
                         + ", text encoder and VAE still to come " + FolderInspection.size(expected) + ", computing "
                         + FolderInspection.size(computing) + ". A larger memory budget or a smaller model helps"));
+        denoiser.requireStreamable(residency);
+        return residency;
     }
 
     /** Bytes of what requests read: a prompt alone needs no vision tower, and nobody the language model's head. */

@@ -208,14 +208,19 @@ public final class FolderInspection {
 
     /** What does not fit into the device's memory may wait in the host's. */
     private void checkStreaming(final String need) {
-        final ModelFolder folder = ModelFolder.open(root);
-        try (WeightSource source = folder.weights(ModelFolder.TRANSFORMER)) {
-            final DenoiserWeights denoiser = DenoiserWeights.of(source,
-                    QwenImageConfig.read(folder.config(ModelFolder.TRANSFORMER)).numLayers(), backend);
-            final String streamed = denoiser.describe(DeviceRoom.ofEmpty(backend, folder).residency(denoiser));
+        try {
+            final String streamed = streamed(ModelFolder.open(root));
             pass("Memory", need + (streamed.isEmpty() ? "" : ": " + streamed));
         } catch (WeightException | ResourceExhaustedException e) {
             fail("Memory", e.getMessage());
+        }
+    }
+
+    private String streamed(final ModelFolder folder) {
+        try (WeightSource source = folder.weights(ModelFolder.TRANSFORMER)) {
+            final DenoiserWeights denoiser = DenoiserWeights.of(source,
+                    QwenImageConfig.read(folder.config(ModelFolder.TRANSFORMER)).numLayers(), backend);
+            return denoiser.describe(DeviceRoom.ofEmpty(backend, folder).residency(denoiser));
         }
     }
 

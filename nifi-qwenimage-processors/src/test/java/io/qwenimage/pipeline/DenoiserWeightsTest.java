@@ -53,11 +53,25 @@ class DenoiserWeightsTest {
         assertEquals(1, assertResidency(115, "60 of 60", "60 of 60").blocks().slots());
         assertEquals(Optional.empty(), WEIGHTS.within(114));
         final ResourceExhaustedException error = assertThrows(ResourceExhaustedException.class,
-                () -> new DeviceRoom(1 << 20, 1 << 18, 1 << 18, 1 << 19).residency(WEIGHTS));
+                () -> new DeviceRoom(1 << 20, 1 << 18, 1 << 18, 1 << 19, 0).residency(WEIGHTS));
         assertEquals("the denoiser's weights need 0.0 MiB of the device's memory, and 0.0 MiB if all its blocks are "
                 + "streamed, but 0.0 MiB are free for them: the memory budget is 1.0 MiB beside what libraries keep, "
                 + "weights take 0.3 MiB, text encoder and VAE still to come 0.3 MiB, computing 0.5 MiB. A larger "
                 + "memory budget or a smaller model helps", error.getMessage());
+    }
+
+    @Test
+    void spareRoomIsLeftWhereItCostsMoreStreamingOnly() {
+        // 1000 bytes hold all weights; as many as leave 295 bytes spare are all blocks without their modulation.
+        assertEquals("0 of 60, 0 of 60", placed(new DeviceRoom(1000, 0, 0, 0, 0)));
+        assertEquals("0 of 60, 60 of 60", placed(new DeviceRoom(1000, 0, 0, 0, 295)));
+        assertEquals("60 of 60, 60 of 60", placed(new DeviceRoom(1000, 400, 300, 185, 0)));
+        assertEquals("60 of 60, 60 of 60", placed(new DeviceRoom(1000, 400, 300, 185, 1)));
+    }
+
+    private static String placed(final DeviceRoom room) {
+        final QwenImageResidency residency = room.residency(WEIGHTS);
+        return residency.blocks() + ", " + residency.modulations();
     }
 
     @Test

@@ -104,7 +104,7 @@ class FolderInspectionTest {
         final List<VerificationStep> steps = FolderInspection.inspect(folder, BUDGET, (root, component) ->
                 component.equals("vae") ? List.of("tensor a has shape [1]", "tensor b is missing") : List.of());
         assertFailure(steps, "Shapes of vae", "tensor a has shape [1]; tensor b is missing");
-        assertTrue(step(steps, "Shapes of transformer").successful());
+        assertTrue(step(steps, "Index of transformer").successful());
     }
 
     @Test
@@ -130,6 +130,17 @@ class FolderInspectionTest {
         }
         try (Backend backend = CudaBackends.open(DType.BF16, PosedDevice.h100(), least - 1)) {
             assertFailure(FolderInspection.inspect(folder, backend), "Memory", "if all its blocks are streamed, but ");
+        }
+    }
+
+    @Test
+    void aKindThatNobodyKnowsHidesNothingOnADeviceThatStreams() throws IOException {
+        replace("model_index.json", "QwenImagePipeline", "QwenSoundPipeline");
+        try (Backend backend = CudaBackends.open(DType.BF16, PosedDevice.h100())) {
+            final List<VerificationStep> steps = FolderInspection.inspect(folder, backend);
+            assertFailure(steps, "Architecture", "QwenSoundPipeline");
+            assertFailure(steps, "Memory", "QwenSoundPipeline");
+            assertTrue(step(steps, "Index of transformer").successful());
         }
     }
 

@@ -135,6 +135,11 @@ public final class QwenImageTransformer2DModel {
         return modulations.values();
     }
 
+    /** The same for a model that is not loaded. */
+    public static long modulationValues(final QwenImageConfig config) {
+        return TimeModulations.values(config.numLayers(), config.innerDim());
+    }
+
     /**
      * What the times of one step give, each [{@link #modulationValues}].
      *

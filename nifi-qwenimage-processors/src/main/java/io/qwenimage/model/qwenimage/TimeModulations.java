@@ -61,7 +61,12 @@ final class TimeModulations {
 
     /** How many values a time has. */
     long values() {
-        return normOutPlace() + 2L * width;
+        return values(blocks.size(), width);
+    }
+
+    /** The same for a network of so many blocks. */
+    static long values(final int blocks, final long width) {
+        return (2L * blocks * Modulation.VECTORS + 2) * width;
     }
 
     /**
