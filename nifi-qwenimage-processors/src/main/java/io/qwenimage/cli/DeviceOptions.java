@@ -28,12 +28,14 @@ final class DeviceOptions {
             description = "of activations with --device cuda; default ${DEFAULT-VALUE}")
     private String precision = "bf16";
     @Option(names = "--memory-budget", paramLabel = "SIZE",
-            description = "with --device cuda: how much of the GPU's memory is used at most, such as 20GB or 800MB; "
-                    + "weights that do not fit are streamed from the host's memory; default is most of what is free")
+            description = "how much of the device's memory weights and computations take at most, such as 20GB or "
+                    + "800MB; with --device cuda, blocks of a denoiser that do not fit are streamed from the host's "
+                    + "memory, other models must fit; default is most of what a GPU has free, or of what the machine "
+                    + "has")
     private String memoryBudget;
     @Option(names = "--cuda-libraries", paramLabel = "DIR",
-            description = "folder of libcublasLt.so.13 and libcudart.so.13, and of libcudnn.so.9 if it is to be used, where "
-                    + "the system does not find them")
+            description = "folder of libcublasLt.so.13 and libcudart.so.13, and of libcudnn.so.9 if it is to be used, "
+                    + "where the system does not find them")
     private Path libraries;
     @Option(names = "--stand-in", paramLabel = "JAR",
             description = "with --device cuda: kernels run on an interpreter of their PTX, for checks without a GPU, "
@@ -52,10 +54,16 @@ final class DeviceOptions {
      */
     Backend open() {
         return switch (device) {
-            case "cpu" -> CpuBackend.open(CpuOptions.defaults());
+            case "cpu" -> CpuBackend.open(cpu());
             case "cuda" -> cuda();
             default -> throw new CommandException("--device is " + device + "; accepted are cpu and cuda");
         };
+    }
+
+    private CpuOptions cpu() {
+        final CpuOptions defaults = CpuOptions.defaults();
+        return memoryBudget == null ? defaults
+                : defaults.withMemoryBudget(MemorySize.parse("--memory-budget", memoryBudget));
     }
 
     private Backend cuda() {

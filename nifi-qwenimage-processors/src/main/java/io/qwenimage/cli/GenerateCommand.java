@@ -200,6 +200,9 @@ final class GenerateCommand implements Callable<Integer> {
             }
         }
         final Bundle denoised = pipeline.denoise(encoded, request, (step, steps, latents) -> {
+            if (step == 0 && !pipeline.residency().isEmpty()) {
+                progress.say(pipeline.residency());
+            }
             progress.step(step, steps);
             if (dump != null && images.isEmpty()) {
                 dumped.put("latents." + step, latents);
@@ -207,9 +210,6 @@ final class GenerateCommand implements Callable<Integer> {
                 dumped.put("packed_latents." + step, PackedLatents.of(latents));
             }
         }, Cancellation.NEVER);
-        if (!pipeline.residency().isEmpty()) {
-            progress.say(pipeline.residency());
-        }
         return pipeline.decode(denoised, Cancellation.NEVER);
     }
 
