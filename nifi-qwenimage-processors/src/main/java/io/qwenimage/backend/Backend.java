@@ -163,6 +163,8 @@ public interface Backend extends AutoCloseable {
 
     /**
      * A gated sum of each stream, then its layer norm with modulation: {@link #gatedAdd}, {@link #adaLayerNorm}.
+     * All operands are activations; those of another type are to be converted before, because some devices read them
+     * in one pass that converts nothing.
      *
      * @param eps of the norms
      * @return of each stream

@@ -21,7 +21,7 @@ import java.util.Map;
  */
 final class Convolutions implements AutoCloseable {
     private static final int ALIGNED_BYTES = 16;
-    /** The most that a convolution takes beside its operands: as much as unfolded windows would. */
+    /** The most that a convolution takes beside its operands, zeros around a picture included: as much as unfolded windows would. */
     private static final long MOST_BYTES = 256L << 20;
 
     /** How much of a convolution the library has computed. */
@@ -115,12 +115,13 @@ final class Convolutions implements AutoCloseable {
                 x.shape().intExtent(1) + written.left() + written.right(), x.shape().intExtent(2),
                 weight.shape().intExtent(0), weight.shape().intExtent(2), weight.shape().intExtent(3), stride,
                 even ? padding.top() : 0, even ? padding.left() : 0, x.dtype());
-        if (!even && shape.bytes() > MOST_BYTES) {
+        final long pictureBytes = even ? 0 : shape.bytes();
+        if (pictureBytes > MOST_BYTES) {
             return Served.NOTHING;
         }
         final ConvolutionPlan plan = plans.computeIfAbsent(shape,
                 wanted -> new ConvolutionPlan(library, wanted, MOST_BYTES));
-        if (plan.refusal().isPresent()) {
+        if (plan.refusal().isPresent() || plan.workspaceBytes() > MOST_BYTES - pictureBytes) {
             return Served.NOTHING;
         }
         try (CudaArena scratch = arena.open("workspace of a convolution")) {
