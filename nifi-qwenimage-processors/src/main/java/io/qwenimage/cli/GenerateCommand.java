@@ -44,8 +44,8 @@ final class GenerateCommand implements Callable<Integer> {
             description = "what it must not show; without one there is no guidance")
     private String negativePrompt;
     @Option(names = "--image", paramLabel = "F",
-            description = "a picture to be edited, PNG, JPEG, WebP, GIF, TIFF or BMP; repeat the option for several, which "
-                    + "the prompt calls Picture 1, Picture 2, ...")
+            description = "a picture to be edited, PNG, JPEG, WebP, GIF, TIFF or BMP; repeat the option for several, "
+                    + "which the prompt calls Picture 1, Picture 2, ...")
     private List<Path> images = List.of();
     @Option(names = "--strength", paramLabel = "X",
             description = "paint over the one --image with a model that makes pictures from text: 0 keeps it, 1 "

@@ -49,7 +49,8 @@ public final class ComponentStore {
      * @param build  reads the weights
      * @return closed by the caller
      * @throws WeightException if the checkpoint is damaged or does not fit
-     * @throws java.util.concurrent.CancellationException if it is no longer wanted, or the wait for another who loads it
+     * @throws java.util.concurrent.CancellationException if it is no longer wanted, or the wait for another who
+     *                                                    loads it
      */
     <T> LoadedComponent<T> load(final Path folder, final Class<T> type,
             final Function<WeightSource, WeightScope> scope, final Function<ModuleScope, T> build,
@@ -137,8 +138,8 @@ public final class ComponentStore {
     private record Key(Path folder, List<String> files, Class<?> type) {
         static Key of(final Path folder, final Class<?> type) {
             try (Stream<Path> files = Files.list(folder)) {
-                return new Key(folder.toRealPath(), files.filter(Files::isRegularFile).map(Key::stamp).sorted().toList(),
-                        type);
+                return new Key(folder.toRealPath(),
+                        files.filter(Files::isRegularFile).map(Key::stamp).sorted().toList(), type);
             } catch (IOException e) {
                 throw new WeightException("model folder " + folder + " cannot be read: " + e.getMessage(), e);
             }

@@ -91,16 +91,20 @@ record DeviceRoom(long budget, long weights, long expected, long computing, long
      * @throws ResourceExhaustedException if not even one block at a time fits, or one is too large to be streamed
      */
     QwenImageResidency residency(final DenoiserWeights denoiser) {
-        final QwenImageResidency residency = denoiser.within(forDenoiser() - spare).or(() -> denoiser.within(forDenoiser())).orElseThrow(() -> new ResourceExhaustedException(
-                "the denoiser's weights need " + FolderInspection.size(denoiser.all()) + " of the device's memory, and "
-                        + FolderInspection.size(denoiser.least()) + " if all its blocks are streamed, but "
-                        + FolderInspection.size(Math.max(0, forDenoiser())) + " are free for them: the memory budget "
-                        + "is " + FolderInspection.size(budget) + " beside what libraries keep, weights take "
-                        + FolderInspection.size(weights)
-                        + ", text encoder and VAE still to come " + FolderInspection.size(expected) + ", computing "
-                        + FolderInspection.size(computing) + ". A larger memory budget or a smaller model helps"));
+        final QwenImageResidency residency = denoiser.within(forDenoiser() - spare)
+                .or(() -> denoiser.within(forDenoiser())).orElseThrow(() -> exhausted(denoiser));
         denoiser.requireStreamable(residency);
         return residency;
+    }
+
+    private ResourceExhaustedException exhausted(final DenoiserWeights denoiser) {
+        return new ResourceExhaustedException("the denoiser's weights need " + FolderInspection.size(denoiser.all())
+                + " of the device's memory, and " + FolderInspection.size(denoiser.least())
+                + " if all its blocks are streamed, but " + FolderInspection.size(Math.max(0, forDenoiser()))
+                + " are free for them: the memory budget is " + FolderInspection.size(budget)
+                + " beside what libraries keep, weights take " + FolderInspection.size(weights)
+                + ", text encoder and VAE still to come " + FolderInspection.size(expected) + ", computing "
+                + FolderInspection.size(computing) + ". A larger memory budget or a smaller model helps");
     }
 
     /** Bytes of what requests read: a prompt alone needs no vision tower, and nobody the language model's head. */

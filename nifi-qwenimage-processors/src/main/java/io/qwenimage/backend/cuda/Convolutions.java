@@ -21,7 +21,7 @@ import java.util.Map;
  */
 final class Convolutions implements AutoCloseable {
     private static final int ALIGNED_BYTES = 16;
-    /** The most that a convolution takes beside its operands, zeros around a picture included: as much as unfolded windows would. */
+    /** The most that a convolution takes beside its operands, a padded picture included: as unfolded windows would. */
     private static final long MOST_BYTES = 256L << 20;
 
     /** How much of a convolution the library has computed. */

@@ -133,7 +133,8 @@ final class RotatingLayers implements StreamedLayers {
             throw new ResourceExhaustedException(bytes + " bytes of page-locked host memory were asked for layer "
                     + (images.size() + 1) + " of " + plan.streamed() + " that are streamed, but the host gives no "
                     + "more: " + plan.streamed() * bytes + " are needed in all. More memory of the host, a higher "
-                    + "limit of the container or a larger memory budget of the device, which streams fewer layers, helps", e);
+                    + "limit of the container or a larger memory budget of the device, which streams fewer layers, "
+                    + "helps", e);
         }
     }
 

@@ -129,8 +129,8 @@ final class TimeModulations {
     }
 
     /**
-     * The norm after the last block, {@code norm_out}: scale first, unlike in the blocks. Of pictures at another time than
-     * the target's nothing is read after it.
+     * The norm after the last block, {@code norm_out}: scale first, unlike in the blocks. Of pictures at another time
+     * than the target's nothing is read after it.
      */
     private Modulation.Norm normOut(final List<TimeSpan> spans) {
         return new Modulation.Norm(backend, spans.stream().map(span -> new Modulation.Part(span.rows(),
@@ -157,6 +157,7 @@ final class TimeModulations {
             System.arraycopy(TimestepSinusoid.of(times[i]), 0, values, i * TimestepSinusoid.CHANNELS,
                     TimestepSinusoid.CHANNELS);
         }
-        return backend.uploadExact(arena, HostTensor.ofFloats(Shape.of(times.length, TimestepSinusoid.CHANNELS), values));
+        return backend.uploadExact(arena,
+                HostTensor.ofFloats(Shape.of(times.length, TimestepSinusoid.CHANNELS), values));
     }
 }
