@@ -19,9 +19,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 
 /**
- * CUDA backends for tests: over the stand-ins for the driver, cuBLASLt and cuDNN, or with {@code -Dqwenimage.gpu=real} on the
- * machine's GPU. Closing one fails for whatever the stand-ins were asked wrongly, for what the inspector found in kernels
- * and for what was left open.
+ * CUDA backends for tests: over the stand-ins for the driver, cuBLASLt and cuDNN, or with
+ * {@code -Dqwenimage.gpu=real} on the machine's GPU. Closing one fails for whatever the stand-ins were asked wrongly,
+ * for what the inspector found in kernels and for what was left open.
  */
 public final class CudaBackends {
     private static final long BUDGET = 2L << 30;

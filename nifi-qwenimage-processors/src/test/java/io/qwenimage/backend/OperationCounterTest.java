@@ -54,7 +54,8 @@ class OperationCounterTest {
                 backend.weight(arena, samples.normal(1f, WIDTH, WIDTH), WeightRole.LINEAR), null);
         final Tensor norm = backend.weight(arena, samples.normal(1f, SIZE), WeightRole.VECTOR);
         return new JointHeads.Stream(backend.upload(arena, samples.normal(1f, tokens, WIDTH)), projection, projection,
-                projection, norm, norm, new RotaryTable(backend.uploadExact(arena, samples.normal(1f, tokens, SIZE / 2)),
+                projection, norm, norm, new RotaryTable(
+                backend.uploadExact(arena, samples.normal(1f, tokens, SIZE / 2)),
                 backend.uploadExact(arena, samples.normal(1f, tokens, SIZE / 2)), RotaryTable.Pairs.NEIGHBOURS));
     }
 }

@@ -87,8 +87,8 @@ final class BenchmarkParts {
         final LanguageModel model = new LanguageModel(ModuleScope.of(backend, weights, LanguageModel.scope(source)),
                 Qwen25VlLanguage.config(source.config()));
         final int[] ids = ids(sizes.promptTokens());
-        return arena -> backend.download(model.forward(arena, model.embed(arena, ids), Positions.text(0, ids.length), null,
-                LanguageModel.Deepstack.NONE, Cancellation.NEVER, LanguageModel.LayerObserver.NONE));
+        return arena -> backend.download(model.forward(arena, model.embed(arena, ids), Positions.text(0, ids.length),
+                null, LanguageModel.Deepstack.NONE, Cancellation.NEVER, LanguageModel.LayerObserver.NONE));
     }
 
     /** Guided denoising steps one after the other, from the second on as a recorded graph; latents after each. */
@@ -150,8 +150,8 @@ final class BenchmarkParts {
 
     private static ConfigFile scheduler() {
         return ConfigFile.parse("a scheduler", """
-                {"num_train_timesteps": 1000, "shift": 1.0, "use_dynamic_shifting": true, "base_shift": 0.5, "max_shift": 0.9,
-                 "base_image_seq_len": 256, "max_image_seq_len": 8192, "shift_terminal": 0.02,
+                {"num_train_timesteps": 1000, "shift": 1.0, "use_dynamic_shifting": true, "base_shift": 0.5,
+                 "max_shift": 0.9, "base_image_seq_len": 256, "max_image_seq_len": 8192, "shift_terminal": 0.02,
                  "time_shift_type": "exponential"}""".getBytes(StandardCharsets.UTF_8));
     }
 

@@ -17,11 +17,11 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Times the pipeline's parts on the machine's GPU at their published size, weights of noise: a prompt, a guided denoising
- * step, a decoded picture, and an answer about a picture. Each part runs twice before, which must make finite numbers: of
- * steps the second is recorded, and those that are timed are one graph. Printed are the median and the shortest time by the clock, from asking until the result is on
- * the host; TFLOP/s of products, convolutions and attention; the weights' bytes in that time; and shares of the device's
- * peaks.
+ * Times the pipeline's parts on the machine's GPU at their published size, weights of noise: a prompt, a guided
+ * denoising step, a decoded picture, and an answer about a picture. Each part runs twice before, which must make finite
+ * numbers: of steps the second is recorded, and those that are timed are one graph. Printed are the median and the
+ * shortest time by the clock, from asking until the result is on the host; TFLOP/s of products, convolutions and
+ * attention; the bytes of weights that are read in that time; and shares of the device's peaks.
  */
 public final class EndToEndBenchmark {
     /** Timed runs of a part at most. */
@@ -54,8 +54,8 @@ public final class EndToEndBenchmark {
     }
 
     /**
-     * @param arguments beginnings of names of parts, none for all; {@code --check} first to run each once with one layer
-     *     and next to no work, which is also possible on the stand-in
+     * @param arguments beginnings of names of parts, none for all; {@code --check} first to run each once with one
+     *     layer and next to no work, which is also possible on the stand-in
      */
     public static void main(final String... arguments) {
         final boolean check = arguments.length > 0 && "--check".equals(arguments[0]);

@@ -23,8 +23,8 @@ import java.util.Set;
 import java.util.SplittableRandom;
 
 /**
- * A published model's tensors, by name and shape, full of noise in BF16: what a model makes of them means nothing, but it
- * costs what the published ones cost. {@code make_published_shapes.py} writes the shapes.
+ * A published model's tensors, by name and shape, full of noise in BF16: what a model makes of them means nothing, but
+ * it costs what the published ones cost. {@code make_published_shapes.py} writes the shapes.
  */
 final class NoiseWeights implements WeightSource {
     private static final int NOISE_BYTES = 64 << 20;
@@ -59,7 +59,8 @@ final class NoiseWeights implements WeightSource {
             final String list = listOf(layers, tensor.getKey());
             final int count = list == null ? 1 : Math.min(layersAtMost, layers.required(list).asInt());
             for (int i = 0; i < count; i++) {
-                shapes.put(list == null ? tensor.getKey() : tensor.getKey().replaceFirst("\\.0\\.", "." + i + "."), shape);
+                shapes.put(list == null ? tensor.getKey() : tensor.getKey().replaceFirst("\\.0\\.", "." + i + "."),
+                        shape);
             }
         });
         for (final String key : List.of("num_layers", "num_hidden_layers", "vision_config.depth")) {

@@ -49,7 +49,8 @@ class CudaLibrariesTest {
         assertTrue(libraries.get(1).remedy().contains("libcublas-13-1"), libraries.get(1).remedy());
         assertTrue(libraries.get(3).remedy().contains("the wheel nvidia-cudnn-cu13"), libraries.get(3).remedy());
         final String message = assertThrows(IllegalStateException.class, () -> CudaLibraries.load(folder)).getMessage();
-        libraries.stream().filter(CudaLibrary::needed).forEach(library -> assertTrue(message.contains(library.name() + " is not in the folder " + folder),
+        libraries.stream().filter(CudaLibrary::needed).forEach(library -> assertTrue(
+                message.contains(library.name() + " is not in the folder " + folder),
                 message));
     }
 

@@ -19,8 +19,8 @@ final class CommonProperties {
     static PropertyDescriptor concurrentRequests(final String reason) {
         return new PropertyDescriptor.Builder()
                 .name("Concurrent Requests")
-                .description("How many requests compute at the same time; further ones wait in a queue, first come first "
-                        + "served. More than one rarely helps, since " + reason + ".")
+                .description("How many requests compute at the same time; further ones wait in a queue, first come "
+                        + "first served. More than one rarely helps, since " + reason + ".")
                 .required(true)
                 .defaultValue("1")
                 .expressionLanguageSupported(ExpressionLanguageScope.ENVIRONMENT)

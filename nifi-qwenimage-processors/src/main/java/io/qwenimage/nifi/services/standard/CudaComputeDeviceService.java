@@ -229,9 +229,11 @@ public class CudaComputeDeviceService extends AbstractControllerService
         final CudaGpu gpu = settings.choose(platform);
         final CudaOptions options = settings.options(gpu);
         final long free = platform.freeMemory(gpu.ordinal());
-        final String found = MemoryShare.mebibytes(free) + " of " + MemoryShare.mebibytes(gpu.memoryBytes()) + " are free";
+        final String found = MemoryShare.mebibytes(free) + " of " + MemoryShare.mebibytes(gpu.memoryBytes())
+                + " are free";
         if (options.memoryBudget() > free) {
-            throw new IllegalArgumentException(found + ", but the budget is " + MemoryShare.mebibytes(options.memoryBudget())
+            throw new IllegalArgumentException(found + ", but the budget is "
+                    + MemoryShare.mebibytes(options.memoryBudget())
                     + "; lower Memory Budget, or end what takes the memory (nvidia-smi shows it)");
         }
         return found + "; the budget is " + (options.memoryBudget() == 0 ? "most of them"
