@@ -1,5 +1,6 @@
 package io.qwenimage.pipeline;
 
+import io.qwenimage.image.ImageSize;
 import io.qwenimage.model.ConfigFile;
 import io.qwenimage.model.qwenimagevae.QwenImageVaeConfig;
 import io.qwenimage.weights.Checkpoints;
@@ -115,13 +116,12 @@ final class ModelFolder {
 
     /** What is known of the model without reading weights. */
     ModelCard card() {
-        final int compression = QwenImageVaeConfig.read(config(VAE)).spatialCompression();
-        final int defaultSize = DEFAULT_LATENTS * compression;
+        final int compression = compression();
         final ConfigFile own = recommendations();
-        final ConfigFile recommended = own.has("recommended") ? own.sub("recommended") : own;
+        final ConfigFile recommended = recommended(own);
+        final ImageSize size = size(recommended, compression);
         return new ModelCard(id(), own.stringAt("display_name", root.toAbsolutePath().normalize().getFileName()
-                .toString()), own.booleanAt("trained", true), 2 * compression,
-                recommended.countAt("width", defaultSize), recommended.countAt("height", defaultSize),
+                .toString()), own.booleanAt("trained", true), 2 * compression, size.width(), size.height(),
                 recommended.countAt("num_inference_steps", 50), recommended.doubleAt("true_cfg_scale", 4),
                 recommended.stringAt("negative_prompt", null),
                 kind.maximumPictures());
@@ -129,12 +129,23 @@ final class ModelFolder {
 
     /** Tokens of a picture of the size that is recommended. */
     long recommendedTokens() {
-        final int compression = QwenImageVaeConfig.read(config(VAE)).spatialCompression();
-        final ConfigFile own = recommendations();
-        final ConfigFile recommended = own.has("recommended") ? own.sub("recommended") : own;
-        final int defaultSize = DEFAULT_LATENTS * compression;
-        return (recommended.countAt("width", defaultSize) / (2L * compression))
-                * (recommended.countAt("height", defaultSize) / (2L * compression));
+        final int compression = compression();
+        final ImageSize size = size(recommended(recommendations()), compression);
+        return (size.width() / (2L * compression)) * (size.height() / (2L * compression));
+    }
+
+    private int compression() {
+        return QwenImageVaeConfig.read(config(VAE)).spatialCompression();
+    }
+
+    /** Where an own file keeps its recommendations: apart, or among the rest. */
+    private static ConfigFile recommended(final ConfigFile own) {
+        return own.has("recommended") ? own.sub("recommended") : own;
+    }
+
+    private static ImageSize size(final ConfigFile recommended, final int compression) {
+        final int usual = DEFAULT_LATENTS * compression;
+        return new ImageSize(recommended.countAt("width", usual), recommended.countAt("height", usual));
     }
 
     private ConfigFile recommendations() {

@@ -32,6 +32,7 @@ final class ConvolutionCalls {
     private static final int DETERMINISTIC = 1;
 
     private final StandIn standIn;
+    private final LibraryObjects objects;
     private String lastError = "";
 
     /** A cudnnHandle_t. */
@@ -46,37 +47,39 @@ final class ConvolutionCalls {
 
     ConvolutionCalls(final StandIn standIn) {
         this.standIn = standIn;
+        objects = new LibraryObjects(standIn, NOT_INITIALIZED);
     }
 
     Map<String, Call> calls() {
         final Map<String, Call> calls = new HashMap<>();
         calls.put("cudnnGetVersion", arguments -> VERSION);
         calls.put("cudnnGetLastErrorString", Call.of(this::tellLastError));
-        calls.put("cudnnCreate", Call.of(arguments -> open(arguments, new Library(standIn.session().current()))));
+        calls.put("cudnnCreate", Call.of(arguments ->
+                objects.open(arguments, new Library(standIn.session().current()))));
         calls.put("cudnnDestroy", Call.of(arguments -> {
             // As the library does.
             standIn.streams().synchronizeContext();
-            close(arguments, Library.class);
+            objects.close(arguments, Library.class);
         }));
         calls.put("cudnnSetStream", Call.of(this::setStream));
         put(calls, "Tensor", ConvolutionDescriptor.Tensor.class, ConvolutionDescriptor.Tensor::new);
         put(calls, "Filter", ConvolutionDescriptor.Filter.class, ConvolutionDescriptor.Filter::new);
         put(calls, "Convolution", ConvolutionDescriptor.Convolution.class, ConvolutionDescriptor.Convolution::new);
         put(calls, "Activation", ConvolutionDescriptor.Activation.class, ConvolutionDescriptor.Activation::new);
-        calls.put("cudnnSetTensor4dDescriptor", remembering(a -> get(a, 0, ConvolutionDescriptor.Tensor.class)
+        calls.put("cudnnSetTensor4dDescriptor", remembering(a -> objects.get(a, 0, ConvolutionDescriptor.Tensor.class)
                 .set(new ConvolutionDescriptor.Tensor.Extents(a.number(1), a.number(2), a.number(3), a.number(4),
                         a.number(5), a.number(6)))));
-        calls.put("cudnnSetFilter4dDescriptor", remembering(a -> get(a, 0, ConvolutionDescriptor.Filter.class)
+        calls.put("cudnnSetFilter4dDescriptor", remembering(a -> objects.get(a, 0, ConvolutionDescriptor.Filter.class)
                 .set(new ConvolutionDescriptor.Filter.Extents(a.number(2), a.number(1), a.number(3), a.number(4),
                         a.number(5), a.number(6)))));
         calls.put("cudnnSetConvolution2dDescriptor", remembering(a ->
-                get(a, 0, ConvolutionDescriptor.Convolution.class).set(
+                objects.get(a, 0, ConvolutionDescriptor.Convolution.class).set(
                         new ConvolutionDescriptor.Convolution.Movement(a.number(1), a.number(2), a.number(3),
                                 a.number(4)), a.number(5), a.number(6), a.number(7), a.number(8))));
         calls.put("cudnnSetConvolutionMathType", remembering(a ->
-                get(a, 0, ConvolutionDescriptor.Convolution.class).setMathType(a.number(1))));
+                objects.get(a, 0, ConvolutionDescriptor.Convolution.class).setMathType(a.number(1))));
         calls.put("cudnnSetActivationDescriptor", remembering(a ->
-                get(a, 0, ConvolutionDescriptor.Activation.class).set(a.number(1), a.number(2))));
+                objects.get(a, 0, ConvolutionDescriptor.Activation.class).set(a.number(1), a.number(2))));
         calls.put("cudnnGetConvolutionForwardAlgorithm_v7", remembering(this::choose));
         calls.put("cudnnGetConvolutionForwardWorkspaceSize", remembering(a -> {
             final ConvolutionShape shape = shape(a, 1, 2, 3, 4);
@@ -90,8 +93,8 @@ final class ConvolutionCalls {
 
     private void put(final Map<String, Call> calls, final String kind,
                      final Class<? extends ConvolutionDescriptor> type, final Supplier<ConvolutionDescriptor> maker) {
-        calls.put("cudnnCreate" + kind + "Descriptor", Call.of(arguments -> open(arguments, maker.get())));
-        calls.put("cudnnDestroy" + kind + "Descriptor", Call.of(arguments -> close(arguments, type)));
+        calls.put("cudnnCreate" + kind + "Descriptor", Call.of(arguments -> objects.open(arguments, maker.get())));
+        calls.put("cudnnDestroy" + kind + "Descriptor", Call.of(arguments -> objects.close(arguments, type)));
     }
 
     /** Keeps why a call was refused, for whoever asks for it next. */
@@ -118,7 +121,7 @@ final class ConvolutionCalls {
     }
 
     private void setStream(final Arguments arguments) {
-        final Library library = get(arguments, 0, Library.class);
+        final Library library = objects.get(arguments, 0, Library.class);
         final PosedStream stream = standIn.session().stream(arguments.word(1));
         require(stream.context() == library.context, BAD_PARAM, "a stream of another context");
         library.stream = arguments.word(1);
@@ -147,7 +150,7 @@ final class ConvolutionCalls {
     }
 
     private void convolve(final Arguments arguments) {
-        final Library library = get(arguments, 0, Library.class);
+        final Library library = objects.get(arguments, 0, Library.class);
         final ConvolutionShape shape = shape(arguments, 2, 4, 6, 11);
         require(arguments.pointer(1).getFloat(0) == 1 && arguments.pointer(10).getFloat(0) == 0, NOT_SUPPORTED,
                 "factors other than 1 and 0 are unknown to the stand-in");
@@ -156,15 +159,15 @@ final class ConvolutionCalls {
     }
 
     private void convolveWithBias(final Arguments arguments) {
-        final Library library = get(arguments, 0, Library.class);
+        final Library library = objects.get(arguments, 0, Library.class);
         final ConvolutionShape shape = shape(arguments, 2, 4, 6, 16);
         final ConvolutionDescriptor.Tensor.Extents bias =
-                get(arguments, 13, ConvolutionDescriptor.Tensor.class).extents();
+                objects.get(arguments, 13, ConvolutionDescriptor.Tensor.class).extents();
         require(bias.equals(new ConvolutionDescriptor.Tensor.Extents(bias.format(), shape.y().type(), 1, shape.y().c(),
                 1, 1)), BAD_PARAM, "a bias " + bias + " for " + shape.y());
-        require(get(arguments, 11, ConvolutionDescriptor.Tensor.class).extents().equals(shape.y()), BAD_PARAM,
+        require(objects.get(arguments, 11, ConvolutionDescriptor.Tensor.class).extents().equals(shape.y()), BAD_PARAM,
                 "a sum of another shape than " + shape.y());
-        get(arguments, 15, ConvolutionDescriptor.Activation.class).requireSet();
+        objects.get(arguments, 15, ConvolutionDescriptor.Activation.class).requireSet();
         final float factor = arguments.pointer(10).getFloat(0);
         require(arguments.pointer(1).getFloat(0) == 1 && (factor == 0 || factor == 1), NOT_SUPPORTED,
                 "factors other than 1 and 0 are unknown to the stand-in");
@@ -196,28 +199,13 @@ final class ConvolutionCalls {
 
     private ConvolutionShape shape(final Arguments arguments, final int x, final int filter, final int convolution,
                                    final int y) {
-        require(get(arguments, 0, Library.class).context == standIn.session().current(), BAD_PARAM,
+        require(objects.get(arguments, 0, Library.class).context == standIn.session().current(), BAD_PARAM,
                 "a handle of another context");
         final ConvolutionDescriptor.Convolution moved =
-                get(arguments, convolution, ConvolutionDescriptor.Convolution.class);
-        return new ConvolutionShape(get(arguments, x, ConvolutionDescriptor.Tensor.class).extents(),
-                get(arguments, filter, ConvolutionDescriptor.Filter.class).extents(), moved.movement(),
-                moved.mathType(), get(arguments, y, ConvolutionDescriptor.Tensor.class).extents());
-    }
-
-    private void open(final Arguments arguments, final Object object) {
-        arguments.pointer(0).setLong(0, standIn.session().handles().open(object));
-    }
-
-    private void close(final Arguments arguments, final Class<?> type) {
-        standIn.session().handles().close(arguments.word(0), type);
-    }
-
-    private <T> T get(final Arguments arguments, final int index, final Class<T> type) {
-        if (arguments.word(index) == 0) {
-            throw new Refusal(NOT_INITIALIZED, "argument " + index + " is null, not a " + type.getSimpleName());
-        }
-        return standIn.session().handles().get(arguments.word(index), type);
+                objects.get(arguments, convolution, ConvolutionDescriptor.Convolution.class);
+        return new ConvolutionShape(objects.get(arguments, x, ConvolutionDescriptor.Tensor.class).extents(),
+                objects.get(arguments, filter, ConvolutionDescriptor.Filter.class).extents(), moved.movement(),
+                moved.mathType(), objects.get(arguments, y, ConvolutionDescriptor.Tensor.class).extents());
     }
 
     static void require(final boolean condition, final int status, final String fault) {

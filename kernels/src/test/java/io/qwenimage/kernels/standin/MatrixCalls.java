@@ -26,12 +26,14 @@ final class MatrixCalls {
     private static final long WANTED_WORKSPACE = 1 << 20;
 
     private final StandIn standIn;
+    private final LibraryObjects objects;
 
     private static final class Library {
     }
 
     MatrixCalls(final StandIn standIn) {
         this.standIn = standIn;
+        objects = new LibraryObjects(standIn, NOT_INITIALIZED);
     }
 
     Map<String, Call> calls() {
@@ -39,24 +41,27 @@ final class MatrixCalls {
         calls.put("cublasLtGetVersion", arguments -> VERSION);
         calls.put("cublasLtCreate", Call.of(arguments -> {
             standIn.session().current();
-            open(arguments, new Library());
+            objects.open(arguments, new Library());
         }));
-        calls.put("cublasLtDestroy", Call.of(arguments -> close(arguments, Library.class)));
+        calls.put("cublasLtDestroy", Call.of(arguments -> objects.close(arguments, Library.class)));
         calls.put("cublasLtMatmulDescCreate", Call.of(arguments -> {
             require(arguments.number(1) == COMPUTE_32F, NOT_SUPPORTED, "compute type " + arguments.number(1));
             require(arguments.number(2) == MatrixLayout.F32, NOT_SUPPORTED, "scale type " + arguments.number(2));
-            open(arguments, new MatrixOperation());
+            objects.open(arguments, new MatrixOperation());
         }));
-        calls.put("cublasLtMatmulDescDestroy", Call.of(arguments -> close(arguments, MatrixOperation.class)));
-        calls.put("cublasLtMatmulDescSetAttribute", Call.of(arguments -> get(arguments, 0, MatrixOperation.class)
-                .set(arguments.number(1), arguments.pointer(2), arguments.word(3))));
-        calls.put("cublasLtMatrixLayoutCreate", Call.of(arguments -> open(arguments, MatrixLayout.of(
+        calls.put("cublasLtMatmulDescDestroy", Call.of(arguments -> objects.close(arguments, MatrixOperation.class)));
+        calls.put("cublasLtMatmulDescSetAttribute", Call.of(arguments ->
+                objects.get(arguments, 0, MatrixOperation.class)
+                        .set(arguments.number(1), arguments.pointer(2), arguments.word(3))));
+        calls.put("cublasLtMatrixLayoutCreate", Call.of(arguments -> objects.open(arguments, MatrixLayout.of(
                 arguments.number(1), arguments.word(2), arguments.word(3), arguments.word(4)))));
-        calls.put("cublasLtMatrixLayoutDestroy", Call.of(arguments -> close(arguments, MatrixLayout.class)));
-        calls.put("cublasLtMatmulPreferenceCreate", Call.of(arguments -> open(arguments, new MatrixPreference())));
-        calls.put("cublasLtMatmulPreferenceDestroy", Call.of(arguments -> close(arguments, MatrixPreference.class)));
+        calls.put("cublasLtMatrixLayoutDestroy", Call.of(arguments -> objects.close(arguments, MatrixLayout.class)));
+        calls.put("cublasLtMatmulPreferenceCreate", Call.of(arguments ->
+                objects.open(arguments, new MatrixPreference())));
+        calls.put("cublasLtMatmulPreferenceDestroy", Call.of(arguments ->
+                objects.close(arguments, MatrixPreference.class)));
         calls.put("cublasLtMatmulPreferenceSetAttribute", Call.of(arguments ->
-                get(arguments, 0, MatrixPreference.class)
+                objects.get(arguments, 0, MatrixPreference.class)
                         .set(arguments.number(1), arguments.pointer(2), arguments.word(3))));
         calls.put("cublasLtMatmulAlgoGetHeuristic", Call.of(this::choose));
         calls.put("cublasLtMatmul", Call.of(this::multiply));
@@ -64,12 +69,12 @@ final class MatrixCalls {
     }
 
     private void choose(final Arguments arguments) {
-        get(arguments, 0, Library.class);
-        final MatrixOperation operation = get(arguments, 1, MatrixOperation.class);
-        final MatrixProduct.Extents extents = extents(operation, get(arguments, 2, MatrixLayout.class),
-                get(arguments, 3, MatrixLayout.class), get(arguments, 4, MatrixLayout.class),
-                get(arguments, 5, MatrixLayout.class));
-        final MatrixPreference preference = get(arguments, 6, MatrixPreference.class);
+        objects.get(arguments, 0, Library.class);
+        final MatrixOperation operation = objects.get(arguments, 1, MatrixOperation.class);
+        final MatrixProduct.Extents extents = extents(operation, objects.get(arguments, 2, MatrixLayout.class),
+                objects.get(arguments, 3, MatrixLayout.class), objects.get(arguments, 4, MatrixLayout.class),
+                objects.get(arguments, 5, MatrixLayout.class));
+        final MatrixPreference preference = objects.get(arguments, 6, MatrixPreference.class);
         require(arguments.number(7) >= 1, INVALID_VALUE, "no room for a choice");
         final Pointer choice = arguments.pointer(8);
         choice.clear(CHOICE_BYTES);
@@ -84,11 +89,11 @@ final class MatrixCalls {
     }
 
     private void multiply(final Arguments arguments) {
-        get(arguments, 0, Library.class);
-        final MatrixOperation operation = get(arguments, 1, MatrixOperation.class);
-        final MatrixProduct.Extents extents = extents(operation, get(arguments, 4, MatrixLayout.class),
-                get(arguments, 6, MatrixLayout.class), get(arguments, 9, MatrixLayout.class),
-                get(arguments, 11, MatrixLayout.class));
+        objects.get(arguments, 0, Library.class);
+        final MatrixOperation operation = objects.get(arguments, 1, MatrixOperation.class);
+        final MatrixProduct.Extents extents = extents(operation, objects.get(arguments, 4, MatrixLayout.class),
+                objects.get(arguments, 6, MatrixLayout.class), objects.get(arguments, 9, MatrixLayout.class),
+                objects.get(arguments, 11, MatrixLayout.class));
         final Pointer algorithm = arguments.pointer(12);
         require(algorithm != null && algorithm.getLong(0) == MARK && algorithm.getLong(8) == extents.hashCode(),
                 INVALID_VALUE, "the algorithm was not chosen for " + extents);
@@ -123,21 +128,6 @@ final class MatrixCalls {
         require(!operation.hasBias() || operation.biasType() == d.type(), NOT_SUPPORTED,
                 "a bias of type " + operation.biasType() + " for a result of type " + d.type());
         return new MatrixProduct.Extents(d.rows(), d.columns(), a.rows(), a.ld(), b.ld(), d.ld(), d.type());
-    }
-
-    private void open(final Arguments arguments, final Object object) {
-        arguments.pointer(0).setLong(0, standIn.session().handles().open(object));
-    }
-
-    private void close(final Arguments arguments, final Class<?> type) {
-        standIn.session().handles().close(arguments.word(0), type);
-    }
-
-    private <T> T get(final Arguments arguments, final int index, final Class<T> type) {
-        if (arguments.word(index) == 0) {
-            throw new Refusal(NOT_INITIALIZED, "argument " + index + " is null, not a " + type.getSimpleName());
-        }
-        return standIn.session().handles().get(arguments.word(index), type);
     }
 
     static void require(final boolean condition, final int status, final String fault) {
